@@ -1,0 +1,49 @@
+// The bump allocator: one pointer that only moves up. The simplest allocator
+// there is, and the floor that others are measured against.
+#pragma once
+
+#include "alloc/allocator.hpp"
+
+namespace heapscope::alloc {
+
+/// Hands out memory from the range's start upwards. Freeing succeeds and gives
+/// no memory back. It records no blocks, so a free is only checked against what
+/// was handed out as a whole: a second free of the same block is not noticed
+/// while other blocks are live. Every call is O(1).
+class BumpAllocator {
+ public:
+  static constexpr std::string_view kName = "bump";
+
+  [[nodiscard]] static bool can_manage(Range range) { return !range.empty(); }
+  void initialize(Range range);
+
+  [[nodiscard]] Result<Address, HeapError> allocate(const Layout& layout);
+  [[nodiscard]] Result<void, HeapError> deallocate(Address address, const Layout& layout);
+  [[nodiscard]] Result<void, HeapError> deallocate_unsized(Address address);
+  /// In place where the block is the last one handed out, and for any shrinking.
+  [[nodiscard]] Result<void, HeapError> resize_in_place(Address address, const Layout& layout,
+                                                        std::size_t size);
+  [[nodiscard]] std::size_t usable_size(const Layout& layout) const { return layout.size; }
+
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] std::size_t bins(std::size_t first, std::span<BinStats> out) const;
+  [[nodiscard]] Extent extent_at(Address address) const;
+  [[nodiscard]] Result<Address, Damage> check(Address address) const;
+
+ private:
+  [[nodiscard]] bool fits_when_empty(const Layout& layout) const;
+  [[nodiscard]] Result<void, HeapError> check_freed(Address address, std::size_t size) const;
+
+  Address start_ = 0;
+  Address end_ = 0;
+  Address current_ = 0;
+  std::size_t peak_ = 0;  // Of use before the last block shrank; else current_ says it.
+  std::uint64_t requested_ = 0;
+  std::uint64_t allocations_ = 0;
+  std::uint64_t frees_ = 0;
+  std::uint64_t failures_ = 0;
+};
+
+static_assert(Allocator<BumpAllocator>);
+
+}  // namespace heapscope::alloc

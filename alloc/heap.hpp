@@ -1,0 +1,61 @@
+// The heap as its users see it: locked, inspectable, and whichever allocator
+// runs behind it.
+#pragma once
+
+#include "alloc/allocator.hpp"
+
+namespace heapscope::alloc {
+
+/// A piece of a walk: how many extents were written, and the heap's generation
+/// at that moment. A walk whose pieces differ in generation has seen the heap
+/// change under it.
+struct WalkStep {
+  std::size_t count = 0;
+  std::uint64_t generation = 0;
+};
+
+/// Every call takes the heap's lock once and holds it for a bounded time; to
+/// look at a whole heap, call in steps. Panics where the heap was not set up.
+class Heap {
+ public:
+  /// An address aligned to `layout.align` with at least `layout.size` bytes.
+  [[nodiscard]] virtual Result<Address, HeapError> allocate(const Layout& layout) = 0;
+  /// Takes back a block with the layout that it was allocated with.
+  [[nodiscard]] virtual Result<void, HeapError> deallocate(Address address,
+                                                           const Layout& layout) = 0;
+  /// For callers that have lost the layout; see the Allocator concept.
+  [[nodiscard]] virtual Result<void, HeapError> deallocate_unsized(Address address) = 0;
+  /// Changes a block's size, in place where that can be, else by moving it: the
+  /// bytes are copied outside the lock. An error leaves the block as it was.
+  [[nodiscard]] virtual Result<Address, HeapError> reallocate(Address address, const Layout& layout,
+                                                              std::size_t size) = 0;
+  /// Bytes that a block of this (valid) layout gets.
+  [[nodiscard]] virtual std::size_t usable_size(const Layout& layout) const = 0;
+
+  [[nodiscard]] virtual std::string_view allocator_name() const = 0;
+  [[nodiscard]] virtual Stats stats() const = 0;
+  /// Fills `out` with size classes from number `first` on; returns how many.
+  [[nodiscard]] virtual std::size_t bins(std::size_t first, std::span<BinStats> out) const = 0;
+  /// The extent that holds `address`, or an error where it is outside the heap.
+  [[nodiscard]] virtual Result<Extent, HeapError> owner(Address address) const = 0;
+  /// Writes the extents from the one that holds `from` on, in address order.
+  /// Continue at the end of the last one; no extents: the walk is over.
+  [[nodiscard]] virtual WalkStep walk(Address from, std::span<Extent> out) const = 0;
+  /// Verifies up to `extents` extents from the one that holds `from` on; returns
+  /// where to go on (the heap's end when all is done) or what is damaged.
+  [[nodiscard]] virtual Result<Address, Damage> check(Address from, std::size_t extents) const = 0;
+
+  /// The allocators that this heap can run.
+  [[nodiscard]] virtual std::span<const std::string_view> allocator_names() const = 0;
+  /// Whether reset() would succeed.
+  [[nodiscard]] virtual bool can_reset(std::string_view allocator, Range range) const = 0;
+  /// Starts anew: the named allocator on `range`. All blocks are gone. An
+  /// unknown name or a range that is too small is `unsupported`, and changes
+  /// nothing.
+  [[nodiscard]] virtual Result<void, HeapError> reset(std::string_view allocator, Range range) = 0;
+
+ protected:
+  ~Heap() = default;
+};
+
+}  // namespace heapscope::alloc

@@ -1,0 +1,177 @@
+// The lock wrapper: a heap that can run any of several allocators, reachable
+// only through its lock.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <variant>
+
+#include "alloc/heap.hpp"
+#include "base/panic.hpp"
+
+namespace heapscope::alloc {
+
+/// `Lock` has lock() and unlock(); `As` are the allocators it can run. Begins
+/// uninitialized, at compile time; reset() is also what initializes it.
+template <class Lock, Allocator... As>
+class LockedHeap final : public Heap {
+ public:
+  constexpr LockedHeap() = default;
+  LockedHeap(const LockedHeap&) = delete;
+  LockedHeap& operator=(const LockedHeap&) = delete;
+
+  Result<Address, HeapError> allocate(const Layout& layout) override {
+    const Guard guard(lock_);
+    ++generation_;
+    return with([&](auto& allocator) { return allocator.allocate(layout); });
+  }
+
+  Result<void, HeapError> deallocate(Address address, const Layout& layout) override {
+    const Guard guard(lock_);
+    ++generation_;
+    return with([&](auto& allocator) { return allocator.deallocate(address, layout); });
+  }
+
+  Result<void, HeapError> deallocate_unsized(Address address) override {
+    const Guard guard(lock_);
+    ++generation_;
+    return with([&](auto& allocator) { return allocator.deallocate_unsized(address); });
+  }
+
+  Result<Address, HeapError> reallocate(Address address, const Layout& layout,
+                                        std::size_t size) override {
+    const auto resized = resize_in_place(address, layout, size);
+    if (resized) return address;
+    if (resized.error() != HeapError::exhausted) return fail(resized.error());
+    const auto moved = allocate({.size = size, .align = layout.align});
+    if (!moved) return moved;
+    std::memcpy(reinterpret_cast<void*>(*moved), reinterpret_cast<const void*>(address),
+                std::min(layout.size, size));
+    if (const auto freed = deallocate(address, layout); !freed) {
+      panic("reallocate: the block at {:#x} was freed meanwhile", address);
+    }
+    return moved;
+  }
+
+  std::size_t usable_size(const Layout& layout) const override {
+    const Guard guard(lock_);
+    return with([&](const auto& allocator) { return allocator.usable_size(layout); });
+  }
+
+  std::string_view allocator_name() const override {
+    const Guard guard(lock_);
+    return with([]<class A>(const A&) { return std::string_view(A::kName); });
+  }
+
+  Stats stats() const override {
+    const Guard guard(lock_);
+    return with([](const auto& allocator) { return allocator.stats(); });
+  }
+
+  std::size_t bins(std::size_t first, std::span<BinStats> out) const override {
+    const Guard guard(lock_);
+    return with([&](const auto& allocator) { return allocator.bins(first, out); });
+  }
+
+  Result<Extent, HeapError> owner(Address address) const override {
+    const Guard guard(lock_);
+    return with([&](const auto& allocator) -> Result<Extent, HeapError> {
+      if (!range_.contains(address)) return fail(HeapError::outside_heap);
+      return allocator.extent_at(address);
+    });
+  }
+
+  WalkStep walk(Address from, std::span<Extent> out) const override {
+    const Guard guard(lock_);
+    return with([&](const auto& allocator) {
+      WalkStep step{.count = 0, .generation = generation_};
+      while (step.count < out.size() && range_.contains(from)) {
+        const Extent extent = allocator.extent_at(from);
+        from = extent.end();
+        out[step.count++] = extent;
+      }
+      return step;
+    });
+  }
+
+  Result<Address, Damage> check(Address from, std::size_t extents) const override {
+    const Guard guard(lock_);
+    return with([&](const auto& allocator) -> Result<Address, Damage> {
+      for (std::size_t i = 0; i < extents && range_.contains(from); ++i) {
+        const auto next = allocator.check(from);
+        if (!next) return next;
+        from = *next;
+      }
+      return from;
+    });
+  }
+
+  std::span<const std::string_view> allocator_names() const override { return kNames; }
+
+  bool can_reset(std::string_view allocator, Range range) const override {
+    return ((allocator == As::kName && As::can_manage(range)) || ...);
+  }
+
+  Result<void, HeapError> reset(std::string_view allocator, Range range) override {
+    if (!can_reset(allocator, range)) return fail(HeapError::unsupported);
+    const Guard guard(lock_);
+    ++generation_;
+    range_ = range;
+    (start_if_named<As>(allocator), ...);
+    return {};
+  }
+
+ private:
+  class Guard {
+   public:
+    explicit Guard(Lock& lock) : lock_(lock) { lock_.lock(); }
+    ~Guard() { lock_.unlock(); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    Lock& lock_;
+  };
+
+  Result<void, HeapError> resize_in_place(Address address, const Layout& layout, std::size_t size) {
+    const Guard guard(lock_);
+    ++generation_;
+    return with([&](auto& allocator) { return allocator.resize_in_place(address, layout, size); });
+  }
+
+  template <class A>
+  void start_if_named(std::string_view name) {
+    if (name == A::kName) allocator_.template emplace<A>().initialize(range_);
+  }
+
+  /// Calls `function` with the allocator that runs. The lock is held.
+  template <class Function>
+  auto with(Function function) {
+    return dispatch<As...>(*this, function);
+  }
+  template <class Function>
+  auto with(Function function) const {
+    return dispatch<As...>(*this, function);
+  }
+
+  template <class A, class... Others, class Self, class Function>
+  static auto dispatch(Self& self, Function& function)
+      -> decltype(function(*std::get_if<A>(&self.allocator_))) {
+    if (auto* allocator = std::get_if<A>(&self.allocator_)) return function(*allocator);
+    if constexpr (sizeof...(Others) > 0) {
+      return dispatch<Others...>(self, function);
+    } else {
+      panic("the heap was used before it was initialized");
+    }
+  }
+
+  static constexpr std::array<std::string_view, sizeof...(As)> kNames{As::kName...};
+
+  mutable Lock lock_{};
+  std::variant<std::monostate, As...> allocator_;
+  Range range_;
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace heapscope::alloc
