@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
 
 namespace heapscope {
 
@@ -46,7 +45,6 @@ class StaticVector {
   constexpr T* end() { return items_.data() + size_; }
   constexpr const T* begin() const { return items_.data(); }
   constexpr const T* end() const { return items_.data() + size_; }
-  constexpr operator std::span<const T>() const { return {items_.data(), size_}; }
 
  private:
   std::array<T, N> items_{};
