@@ -1,0 +1,98 @@
+// What a command is to the shell: one record with its name, usage, help and
+// code. Help, argument checks and completion are all made from the record.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "base/static_vector.hpp"
+#include "shell/environment.hpp"
+#include "shell/language.hpp"
+#include "shell/reply.hpp"
+
+namespace heapscope::shell {
+
+class Shell;
+
+/// An option of one letter, with a value where `value_name` is not empty.
+struct OptionRecord {
+  char letter = '\0';
+  std::string_view value_name;
+  std::string_view help;
+};
+
+/// The words of a command, sorted into options and positional arguments.
+/// `--` ends the options; a `-` before a digit is no option.
+class Arguments {
+ public:
+  /// What is wrong with the words.
+  struct Error {
+    enum class Kind : std::uint8_t { unknown_option, missing_value, repeated_option };
+    Kind kind;
+    std::string_view word;
+  };
+
+  static constexpr std::size_t kMaxOptions = 8;
+
+  /// `words` without the command's name. They must outlive the arguments.
+  [[nodiscard]] static Result<Arguments, Error> parse(std::span<const std::string_view> words,
+                                                      std::span<const OptionRecord> options);
+  /// All words as positional arguments.
+  [[nodiscard]] static Arguments all_positional(std::span<const std::string_view> words);
+
+  [[nodiscard]] std::size_t size() const { return positional_.size(); }
+  [[nodiscard]] std::string_view operator[](std::size_t i) const { return positional_[i]; }
+  [[nodiscard]] std::span<const std::string_view> positional() const { return positional_; }
+
+  [[nodiscard]] bool has(char letter) const { return value_of(letter).has_value(); }
+  /// The option's value, empty for one that takes none; nothing if not given.
+  [[nodiscard]] std::optional<std::string_view> value_of(char letter) const;
+
+ private:
+  struct Given {
+    char letter = '\0';
+    std::string_view value;
+  };
+  StaticVector<std::string_view, kMaxWords> positional_;
+  StaticVector<Given, kMaxOptions> given_;
+};
+
+/// What a command works with while it runs.
+struct Context {
+  Environment& environment;
+  Reply& reply;
+  Shell& shell;
+
+  /// Whether Ctrl-C asked this command to stop. Long work asks every so often.
+  [[nodiscard]] bool interrupted();
+};
+
+/// A command's file registers its record by putting a pointer to it where
+/// commands() finds it. The linker collects the pointers of all files; there is
+/// no list of commands anywhere else:
+///     [[gnu::used, gnu::section("heapscope_commands")]]
+///     const CommandRecord* const kRegistered = &kRecord;
+struct CommandRecord {
+  std::string_view name;
+  std::string_view usage;    ///< "alloc SIZE [ALIGN]"; the form that errors show.
+  std::string_view summary;  ///< A few words, for the list of commands.
+  std::string_view help;     ///< Sentences, for `help NAME`.
+  std::span<const OptionRecord> options;
+  std::span<const std::string_view> examples;
+  std::uint8_t min_arguments = 0;  ///< Positional ones.
+  std::uint8_t max_arguments = 0;
+  bool takes_words_as_they_are = false;  ///< No options: every word is an argument.
+  int (*run)(Context&, const Arguments&) = nullptr;
+};
+
+/// All commands, in no particular order.
+[[nodiscard]] std::span<const CommandRecord* const> commands();
+
+/// The command of that name, or null.
+[[nodiscard]] const CommandRecord* find_command(std::string_view name);
+
+}  // namespace heapscope::shell

@@ -1,0 +1,196 @@
+// `alloc`: allocates blocks by hand and names them.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+
+#include "shell/argument_values.hpp"
+#include "shell/command.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+int run(Context& context, const Arguments& arguments);
+
+constexpr std::array kOptions{
+    OptionRecord{.letter = 'n', .value_name = "COUNT", .help = "that many blocks, all or none"},
+    OptionRecord{.letter = 't', .value_name = "TAG", .help = "a name to list and free them by"},
+    OptionRecord{.letter = 'f', .value_name = "BYTE", .help = "fill them with this byte"},
+};
+constexpr std::array<std::string_view, 3> kExamples{"alloc 64", "alloc 100 4096 -t page",
+                                                    "alloc 1K -n 8 -f 0xaa"};
+constexpr CommandRecord kRecord{
+    .name = "alloc",
+    .usage = "alloc SIZE [ALIGN] [-n COUNT] [-t TAG] [-f BYTE]",
+    .summary = "allocate blocks",
+    .help =
+        "Allocates SIZE bytes aligned to ALIGN (16 if not given) and prints the block's "
+        "handle, its address, and how many bytes were granted.",
+    .options = kOptions,
+    .examples = kExamples,
+    .min_arguments = 1,
+    .max_arguments = 2,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
+
+constexpr std::array kColumns{
+    Column{.name = "id", .width = 8},
+    Column{.name = "address", .width = 10},
+    Column{.name = "size", .width = 11, .right = true},
+    Column{.name = "align", .width = 8, .right = true},
+    Column{.name = "usable", .width = 11, .right = true},
+    Column{.name = "tag"},
+};
+
+/// How often long work looks for Ctrl-C, in blocks.
+constexpr std::uint64_t kBlocksBetweenChecks = 256;
+
+struct Request {
+  alloc::Layout layout;
+  std::uint64_t count = 1;
+  std::string_view tag_name;
+  HandleTable::TagId tag = HandleTable::kNoTag;
+  std::optional<std::uint8_t> fill;
+};
+
+/// Reads the command's words; where they are wrong, the call has been refused.
+std::optional<Request> read_request(Context& context, const Arguments& arguments) {
+  Request request;
+  const auto size = read_number(context, kRecord, arguments[0], "SIZE");
+  if (!size) return std::nullopt;
+  request.layout.size = *size;
+  if (arguments.size() > 1) {
+    const auto align = read_number(context, kRecord, arguments[1], "ALIGN");
+    if (!align) return std::nullopt;
+    request.layout.align = *align;
+  }
+  if (const auto word = arguments.value_of('n')) {
+    const auto count =
+        read_number(context, kRecord, *word, "COUNT", 1, std::numeric_limits<HandleId>::max());
+    if (!count) return std::nullopt;
+    request.count = *count;
+  }
+  if (const auto word = arguments.value_of('f')) {
+    const auto fill = read_number(context, kRecord, *word, "BYTE", 0, 255);
+    if (!fill) return std::nullopt;
+    request.fill = static_cast<std::uint8_t>(*fill);
+  }
+  request.tag_name = arguments.value_of('t').value_or("");
+  if (arguments.has('t') && request.tag_name.empty()) {
+    context.reply.refuse(kRecord.usage, "TAG is empty");
+    return std::nullopt;
+  }
+  return request;
+}
+
+/// Finds or makes the tag's number; where it cannot be, the call has failed.
+bool read_tag(Context& context, Request& request) {
+  if (request.tag_name.empty()) return true;
+  const auto tag = context.environment.handles.tag(request.tag_name);
+  if (tag) {
+    request.tag = *tag;
+    return true;
+  }
+  if (tag.error() == TagError::too_long) {
+    context.reply.refuse(kRecord.usage, "TAG is longer than {} bytes", HandleTable::kMaxTagLength);
+  } else {
+    context.reply.fail("too-many-tags", "all {} tags are in use", HandleTable::kMaxTags);
+  }
+  return false;
+}
+
+int report_failure(Context& context, const Request& request, alloc::HeapError error) {
+  const alloc::Stats stats = context.environment.heap.stats();
+  const std::string_view kind = alloc::error_name(error);
+  if (request.layout.size == 0) {
+    return context.reply.fail(kind, "a block of 0 bytes cannot be allocated");
+  }
+  if (!request.layout.valid()) {
+    return context.reply.fail(kind, "align {} is not a power of two", request.layout.align);
+  }
+  if (error == alloc::HeapError::unsupported) {
+    return context.reply.fail(kind, "{} bytes aligned to {} can never fit in this heap of {}",
+                              request.layout.size, request.layout.align, stats.heap_bytes);
+  }
+  if (request.count > 1) {
+    return context.reply.fail(kind, "{} blocks of {} bytes do not fit now; none was allocated",
+                              request.count, request.layout.size);
+  }
+  return context.reply.fail(kind, "{} bytes aligned to {} do not fit now: {} free, largest {}",
+                            request.layout.size, request.layout.align, stats.free_bytes,
+                            stats.largest_free_bytes);
+}
+
+/// Gives back the handles from `first` on, as if they had never been.
+void undo(Environment& environment, HandleId first) {
+  for (HandleId id = environment.handles.next_id(); id-- > first;) {
+    const auto handle = environment.handles.find(id);
+    if (!handle) continue;
+    // The block is ours and untouched, so that the heap takes it back.
+    (void)environment.heap.deallocate(handle->address, handle->layout());
+    environment.handles.undo_add(id);
+  }
+}
+
+/// One block and its handle; an error changes nothing.
+Result<void, alloc::HeapError> allocate_one(Environment& environment, const Request& request) {
+  const auto address = environment.heap.allocate(request.layout);
+  if (!address) return fail(address.error());
+  if (request.fill) {
+    std::memset(reinterpret_cast<void*>(*address), *request.fill, request.layout.size);
+  }
+  (void)environment.handles.add(*address, request.layout.size, request.layout.align, request.tag);
+  return {};
+}
+
+void show(Context& context, HandleId first) {
+  HandleTable& handles = context.environment.handles;
+  context.reply.begin_list("blocks", kColumns);
+  for (auto handle = handles.find(first); handle && !context.interrupted();
+       handle = handles.after(handle->id)) {
+    context.reply.begin_item();
+    context.reply.field("id", Value::text(HandleName(handle->id).view()));
+    context.reply.field("address", Value::address(handle->address));
+    context.reply.field("size", Value::bytes(handle->size));
+    context.reply.field("align", Value::bytes(handle->align));
+    context.reply.field("usable",
+                        Value::bytes(context.environment.heap.usable_size(handle->layout())));
+    context.reply.field("tag", handle->tag.empty() ? Value::none() : Value::text(handle->tag));
+    context.reply.end_item();
+  }
+  context.reply.end_list();
+}
+
+int run(Context& context, const Arguments& arguments) {
+  auto request = read_request(context, arguments);
+  if (!request) return kWrongUsage;
+  if (!read_tag(context, *request)) {
+    return request->tag_name.size() > HandleTable::kMaxTagLength ? kWrongUsage : kFailed;
+  }
+  Environment& environment = context.environment;
+  HandleTable& handles = environment.handles;
+  const bool named = request->count <= handles.capacity() - handles.size() &&
+                     request->count <= std::numeric_limits<HandleId>::max() - handles.next_id();
+  if (request->layout.valid() && !named) {
+    return context.reply.fail("no-handles", "{} handles are not left: the heap has {}, {} in use",
+                              request->count, handles.capacity(), handles.size());
+  }
+  const HandleId first = handles.next_id();
+  for (std::uint64_t i = 0; i < request->count; ++i) {
+    const auto allocated = allocate_one(environment, *request);
+    if (!allocated) {
+      undo(environment, first);
+      return report_failure(context, *request, allocated.error());
+    }
+    if (i % kBlocksBetweenChecks == 0 && context.interrupted()) {
+      undo(environment, first);
+      return context.reply.fail("interrupted", "interrupted; none was allocated");
+    }
+  }
+  show(context, first);
+  return kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::shell

@@ -1,0 +1,82 @@
+// `allocator`: which allocator runs, and starting another one.
+#include <array>
+
+#include "shell/argument_values.hpp"
+#include "shell/command.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+int run(Context& context, const Arguments& arguments);
+
+constexpr std::array<std::string_view, 3> kExamples{"allocator", "allocator bump 64K",
+                                                    "allocator bin all"};
+constexpr CommandRecord kRecord{
+    .name = "allocator",
+    .usage = "allocator [bump|bin] [SIZE|all]",
+    .summary = "show the allocator, or start one anew",
+    .help =
+        "With a name, starts that allocator on a heap of SIZE bytes, of all memory, or of the "
+        "size that the heap has now. All blocks are gone; their handles are not used again.",
+    .options = {},
+    .examples = kExamples,
+    .min_arguments = 0,
+    .max_arguments = 2,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
+
+constexpr std::array kColumns{Column{.name = "name"}};
+
+void show(Context& context) {
+  const Environment& environment = context.environment;
+  const alloc::Stats stats = environment.heap.stats();
+  context.reply.field("allocator", Value::text(environment.heap.allocator_name()));
+  context.reply.field("start", Value::address(stats.start));
+  context.reply.field("end", Value::address(stats.end));
+  context.reply.field("heap_bytes", Value::bytes(stats.heap_bytes));
+  context.reply.begin_list("available", kColumns);
+  for (const std::string_view name : environment.heap.allocator_names()) {
+    context.reply.begin_item();
+    context.reply.field("name", Value::text(name));
+    context.reply.end_item();
+  }
+  context.reply.end_list();
+}
+
+int report_failure(Context& context, SetupError error, std::string_view name) {
+  const HeapSetup& setup = context.environment.setup;
+  switch (error) {
+    case SetupError::no_such_allocator:
+      return context.reply.refuse(kRecord.usage, "there is no allocator '{}'", name);
+    case SetupError::too_large:
+      return context.reply.fail("exhausted", "it does not fit: the largest heap is {} bytes",
+                                setup.largest_heap());
+    case SetupError::too_small:
+      return context.reply.fail("unsupported", "{} cannot work in so small a heap", name);
+    case SetupError::blocks_in_use:
+      return context.reply.fail("in-use", "the kernel itself has live blocks in the heap");
+  }
+  return kFailed;
+}
+
+int run(Context& context, const Arguments& arguments) {
+  if (arguments.size() == 0) {
+    show(context);
+    return kSuccess;
+  }
+  std::optional<std::uint64_t> bytes = context.environment.setup.plan().heap.size();
+  if (arguments.size() > 1 && arguments[1] == "all") {
+    bytes.reset();
+  } else if (arguments.size() > 1) {
+    bytes = read_number(context, kRecord, arguments[1], "SIZE");
+    if (!bytes) return kWrongUsage;
+  }
+  const auto started = context.environment.setup.start(arguments[0], bytes);
+  if (!started) return report_failure(context, started.error(), arguments[0]);
+  show(context);
+  return kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::shell

@@ -1,0 +1,101 @@
+// `help`: the commands, or one of them in full, from their records.
+#include <algorithm>
+#include <array>
+
+#include "shell/command.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+int run(Context& context, const Arguments& arguments);
+
+constexpr std::array<std::string_view, 2> kExamples{"help", "help alloc"};
+constexpr CommandRecord kRecord{
+    .name = "help",
+    .usage = "help [NAME]",
+    .summary = "list the commands, or explain one",
+    .help = "Without a name, lists all commands.",
+    .options = {},
+    .examples = kExamples,
+    .min_arguments = 0,
+    .max_arguments = 1,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
+
+constexpr std::array kColumns{
+    Column{.name = "name", .width = 10},
+    Column{.name = "summary"},
+};
+constexpr std::array kOptionColumns{
+    Column{.name = "option", .width = 10},
+    Column{.name = "help"},
+};
+
+/// The command that follows `name` in alphabetical order, or null.
+const CommandRecord* next_by_name(std::string_view name) {
+  const CommandRecord* next = nullptr;
+  for (const CommandRecord* command : commands()) {
+    const bool behind = command->name > name;
+    if (behind && (next == nullptr || command->name < next->name)) next = command;
+  }
+  return next;
+}
+
+void list_all(Reply& reply) {
+  reply.begin_list("commands", kColumns);
+  for (const CommandRecord* command = next_by_name({}); command != nullptr;
+       command = next_by_name(command->name)) {
+    reply.begin_item();
+    reply.field("name", Value::text(command->name));
+    reply.field("summary", Value::text(command->summary));
+    reply.end_item();
+  }
+  reply.end_list();
+}
+
+void list_options(Reply& reply, std::span<const OptionRecord> options) {
+  if (options.empty()) return;
+  reply.begin_list("options", kOptionColumns);
+  for (const OptionRecord& option : options) {
+    FixedText<32> shown;
+    format(shown, "-{}{}{}", option.letter, option.value_name.empty() ? "" : " ",
+           option.value_name);
+    reply.begin_item();
+    reply.field("option", Value::text(shown.view()));
+    reply.field("help", Value::text(option.help));
+    reply.end_item();
+  }
+  reply.end_list();
+}
+
+void explain(Reply& reply, const CommandRecord& command) {
+  reply.field("usage", Value::text(command.usage));
+  reply.field("summary", Value::text(command.summary));
+  reply.field("help", Value::text(command.help));
+  list_options(reply, command.options);
+  constexpr std::array kExampleColumns{Column{.name = "example"}};
+  reply.begin_list("examples", kExampleColumns);
+  for (const std::string_view example : command.examples) {
+    reply.begin_item();
+    reply.field("example", Value::text(example));
+    reply.end_item();
+  }
+  reply.end_list();
+}
+
+int run(Context& context, const Arguments& arguments) {
+  if (arguments.size() == 0) {
+    list_all(context.reply);
+    return kSuccess;
+  }
+  const CommandRecord* command = find_command(arguments[0]);
+  if (command == nullptr) {
+    return context.reply.fail("unknown-command", "there is no command {}; try help", arguments[0]);
+  }
+  explain(context.reply, *command);
+  return kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::shell

@@ -1,0 +1,94 @@
+// `memmap`: what lies where in memory.
+#include <algorithm>
+#include <array>
+
+#include "shell/command.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+int run(Context& context, const Arguments& arguments);
+
+constexpr std::array<std::string_view, 1> kExamples{"memmap"};
+constexpr CommandRecord kRecord{
+    .name = "memmap",
+    .usage = "memmap",
+    .summary = "show what lies where in memory",
+    .help =
+        "Lists the memory banks that the board reported and all that is known to lie in them, "
+        "by address: the kernel, the heap, the handles that name its blocks, and what is free.",
+    .options = {},
+    .examples = kExamples,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
+
+constexpr std::array kBankColumns{
+    Column{.name = "start", .width = 10},
+    Column{.name = "end", .width = 10},
+    Column{.name = "bytes", .width = 11, .right = true},
+};
+constexpr std::array kRegionColumns{
+    Column{.name = "start", .width = 10},
+    Column{.name = "end", .width = 10},
+    Column{.name = "bytes", .width = 11, .right = true},
+    Column{.name = "what"},
+};
+
+using Regions = StaticVector<Region, 128>;
+
+/// Adds a region in its place by address. What does not fit is not shown.
+void add(Regions& regions, std::string_view name, Range range) {
+  if (range.empty()) return;
+  const auto after = std::ranges::find_if(
+      regions, [&](const Region& other) { return other.range.start > range.start; });
+  (void)regions.insert(static_cast<std::size_t>(after - regions.begin()),
+                       {.name = name, .range = range});
+}
+
+Regions collect(const Environment& environment) {
+  Regions regions;
+  for (const Region& region : environment.regions) add(regions, region.name, region.range);
+  const HeapPlan& plan = environment.setup.plan();
+  add(regions, "heap", plan.heap);
+  add(regions, "handles", plan.handles);
+  for (const Range& range : environment.memory.free) {
+    if (!range.contains(plan.heap.start)) {
+      add(regions, "free", range);
+      continue;
+    }
+    add(regions, "free", {.start = range.start, .end = plan.heap.start});
+    add(regions, "free", {.start = plan.heap.end, .end = plan.handles.start});
+    add(regions, "free", {.start = plan.handles.end, .end = range.end});
+  }
+  return regions;
+}
+
+void show_range(Reply& reply, Range range) {
+  reply.field("start", Value::address(range.start));
+  reply.field("end", Value::address(range.end));
+  reply.field("bytes", Value::bytes(range.size()));
+}
+
+int run(Context& context, const Arguments&) {
+  Reply& reply = context.reply;
+  reply.begin_list("banks", kBankColumns);
+  for (const Range& bank : context.environment.memory.banks) {
+    reply.begin_item();
+    show_range(reply, bank);
+    reply.end_item();
+  }
+  reply.end_list();
+  reply.begin_list("regions", kRegionColumns);
+  for (const Region& region : collect(context.environment)) {
+    reply.begin_item();
+    show_range(reply, region.range);
+    reply.field("what", Value::text(region.name));
+    reply.end_item();
+  }
+  reply.end_list();
+  return kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::shell

@@ -1,0 +1,39 @@
+// `mode`: how replies are shown.
+#include <array>
+
+#include "shell/shell.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+int run(Context& context, const Arguments& arguments);
+
+constexpr std::array<std::string_view, 2> kExamples{"mode", "mode plain"};
+constexpr CommandRecord kRecord{
+    .name = "mode",
+    .usage = "mode [plain|json]",
+    .summary = "show or set how replies are shown",
+    .help =
+        "plain is for people and echoes what is typed. json has no echo and no prompt, and "
+        "answers each command with one line of JSON.",
+    .options = {},
+    .examples = kExamples,
+    .min_arguments = 0,
+    .max_arguments = 1,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
+
+int run(Context& context, const Arguments& arguments) {
+  if (arguments.size() == 0) {
+    context.reply.field("mode", Value::text(mode_name(context.shell.mode())));
+    return kSuccess;
+  }
+  const auto mode = mode_named(arguments[0]);
+  if (!mode) return context.reply.refuse(kRecord.usage, "there is no mode '{}'", arguments[0]);
+  context.shell.switch_mode(*mode, kRecord.name).field("mode", Value::text(mode_name(*mode)));
+  return kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::shell

@@ -1,0 +1,29 @@
+// `reboot`: starts the machine anew.
+#include <array>
+
+#include "shell/shell.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+int run(Context& context, const Arguments& arguments);
+
+constexpr CommandRecord kRecord{
+    .name = "reboot",
+    .usage = "reboot",
+    .summary = "start the machine anew",
+    .help = "Resets the board by its watchdog; the firmware loads the kernel again.",
+    .options = {},
+    .examples = {},
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
+
+int run(Context& context, const Arguments&) {
+  context.reply.line("action", "rebooting");
+  context.shell.stop_after_line({.reboot = true});
+  return kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::shell

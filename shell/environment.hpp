@@ -1,0 +1,35 @@
+// Everything that commands can reach, put together once by the kernel or a test.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "alloc/heap.hpp"
+#include "atags/boot_info.hpp"
+#include "atags/memory_map.hpp"
+#include "base/range.hpp"
+#include "shell/handle_table.hpp"
+#include "shell/heap_setup.hpp"
+#include "shell/platform.hpp"
+
+namespace heapscope::shell {
+
+/// A named part of memory, for `memmap`.
+struct Region {
+  std::string_view name;
+  Range range;
+};
+
+/// References only: whoever makes it keeps the parts alive.
+struct Environment {
+  alloc::Heap& heap;
+  HandleTable& handles;
+  HeapSetup& setup;
+  Platform& platform;
+  const atags::BootInfo& boot;
+  const atags::MemoryMap& memory;
+  /// What lies where apart from the heap, its handles and what is free.
+  std::span<const Region> regions;
+};
+
+}  // namespace heapscope::shell

@@ -1,0 +1,82 @@
+// Planning a heap with its handles, and starting it.
+#include "shell/heap_setup.hpp"
+
+#include <algorithm>
+
+namespace heapscope::shell {
+namespace {
+
+constexpr std::uint64_t kBytesPerNamedBlock = 64;
+constexpr std::uint64_t kEnoughHandles = 1'000'000;
+constexpr std::uint64_t kUnit = 16;
+
+constexpr std::uint64_t round_up(std::uint64_t bytes) {
+  return (bytes + kUnit - 1) / kUnit * kUnit;
+}
+
+constexpr std::uint64_t handle_bytes(std::uint64_t handles) {
+  return round_up(handles * HandleTable::kBytesPerHandle);
+}
+
+/// The handles that a heap of that size must have.
+constexpr std::uint64_t needed_handles(std::uint64_t heap_bytes) {
+  return std::clamp<std::uint64_t>(heap_bytes / kBytesPerNamedBlock, 1, kEnoughHandles);
+}
+
+constexpr bool fits(std::uint64_t heap_bytes, std::uint64_t room) {
+  if (heap_bytes > room || round_up(heap_bytes) > room) return false;
+  return handle_bytes(needed_handles(heap_bytes)) <= room - round_up(heap_bytes);
+}
+
+/// The largest heap, in whole units, that leaves room for its handles.
+constexpr std::uint64_t largest_in(std::uint64_t room) {
+  std::uint64_t good = 0;
+  std::uint64_t bad = room / kUnit + 1;
+  while (bad - good > 1) {
+    const std::uint64_t middle = good + (bad - good) / 2;
+    (fits(middle * kUnit, room) ? good : bad) = middle;
+  }
+  return good * kUnit;
+}
+
+Range aligned(Range range) {
+  const Range inner{.start = round_up(range.start), .end = range.end / kUnit * kUnit};
+  return inner.empty() ? Range{} : inner;
+}
+
+}  // namespace
+
+Result<HeapPlan, SetupError> plan_heap(Range free, std::optional<std::uint64_t> heap_bytes) {
+  const Range usable = aligned(free);
+  const std::uint64_t size = heap_bytes.value_or(largest_in(usable.size()));
+  if (size == 0) return fail(SetupError::too_small);
+  if (!fits(size, usable.size())) return fail(SetupError::too_large);
+  const Range heap{.start = usable.start, .end = usable.start + size};
+  const std::uint64_t table = round_up(heap.end);
+  const std::uint64_t wanted = handle_bytes(size / kBytesPerNamedBlock + 1);
+  return HeapPlan{.heap = heap,
+                  .handles = {.start = table, .end = table + std::min(wanted, usable.end - table)}};
+}
+
+Result<void, SetupError> HeapSetup::start(std::string_view allocator,
+                                          std::optional<std::uint64_t> heap_bytes) {
+  const auto names = heap_.allocator_names();
+  if (std::ranges::find(names, allocator) == names.end()) {
+    return fail(SetupError::no_such_allocator);
+  }
+  const auto plan = plan_heap(free_, heap_bytes);
+  if (!plan) return fail(plan.error());
+  if (!heap_.can_reset(allocator, plan->heap)) return fail(SetupError::too_small);
+  if (started_ && heap_.stats().live_blocks != handles_.size()) {
+    return fail(SetupError::blocks_in_use);
+  }
+  if (!heap_.reset(allocator, plan->heap)) return fail(SetupError::too_small);
+  plan_ = *plan;
+  started_ = true;
+  handles_.initialize({reinterpret_cast<std::byte*>(plan->handles.start), plan->handles.size()});
+  return {};
+}
+
+std::uint64_t HeapSetup::largest_heap() const { return largest_in(aligned(free_).size()); }
+
+}  // namespace heapscope::shell

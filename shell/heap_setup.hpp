@@ -1,0 +1,60 @@
+// Dividing free memory between the heap that is watched and the table that
+// names its blocks, and starting an allocator on it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "alloc/heap.hpp"
+#include "base/range.hpp"
+#include "base/result.hpp"
+#include "shell/handle_table.hpp"
+
+namespace heapscope::shell {
+
+/// Where the heap and its handle table lie.
+struct HeapPlan {
+  Range heap;
+  Range handles;
+};
+
+enum class SetupError : std::uint8_t {
+  too_large,  ///< The heap and its handles do not fit in the free memory.
+  too_small,  ///< No allocator can work in so little.
+  no_such_allocator,
+  blocks_in_use,  ///< The program itself has blocks in the heap.
+};
+
+/// Divides `free`. A heap gets a handle for every 64 bytes, as long as that is
+/// at most a million; above that a million and whatever memory remains beside
+/// the heap. Without `heap_bytes`, the largest heap that leaves room for them.
+[[nodiscard]] Result<HeapPlan, SetupError> plan_heap(Range free,
+                                                     std::optional<std::uint64_t> heap_bytes);
+
+/// Starts allocators on the free memory, and knows which range they got.
+class HeapSetup {
+ public:
+  HeapSetup(alloc::Heap& heap, HandleTable& handles, Range free)
+      : heap_(heap), handles_(handles), free_(free) {}
+
+  /// Starts `allocator` on a heap of that size; all blocks and handles are gone.
+  /// An error changes nothing.
+  [[nodiscard]] Result<void, SetupError> start(std::string_view allocator,
+                                               std::optional<std::uint64_t> heap_bytes);
+
+  [[nodiscard]] const HeapPlan& plan() const { return plan_; }
+  /// The memory that heap and handles are taken from.
+  [[nodiscard]] Range free() const { return free_; }
+  /// The size of the largest heap that start() would accept.
+  [[nodiscard]] std::uint64_t largest_heap() const;
+
+ private:
+  alloc::Heap& heap_;
+  HandleTable& handles_;
+  Range free_;
+  HeapPlan plan_;
+  bool started_ = false;
+};
+
+}  // namespace heapscope::shell

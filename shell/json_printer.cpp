@@ -1,0 +1,181 @@
+// JSON, written as it comes: nothing is collected, however long the answer.
+#include "shell/json_printer.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+/// The length of the valid UTF-8 sequence at the start of `text`; 0 where there
+/// is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xc2 ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 0;
+  if (length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  if (length < 3) return length;
+  // Overlong forms, surrogates and what lies beyond U+10FFFF.
+  const bool wrong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f) ||
+                     (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f);
+  return wrong ? 0 : length;
+}
+
+}  // namespace
+
+void JsonPrinter::begin(std::string_view command) {
+  command_ = command;
+  begun_ = failed_ = comma_ = false;
+}
+
+void JsonPrinter::head(int status) {
+  begun_ = true;
+  format(out_, "{{\"schema\":1,\"command\":");
+  text(command_);
+  format(out_, ",\"status\":{}", status);
+  if (status != kSuccess) return;
+  out_.write(",\"result\":{");
+  comma_ = false;
+}
+
+void JsonPrinter::end() {
+  if (!begun_) head(kSuccess);
+  out_.write(failed_ ? "}\n" : "}}\n");
+}
+
+void JsonPrinter::unknown_command(std::string_view name) {
+  FixedText<640> message;
+  format(message, "unknown command: {}", name);
+  show_error(kUnknownCommand, "unknown-command", message.view(), {});
+}
+
+void JsonPrinter::separate() {
+  if (comma_) out_.write(",");
+  comma_ = true;
+}
+
+void JsonPrinter::name(std::string_view name) {
+  if (!begun_) head(kSuccess);
+  separate();
+  text(name);
+  out_.write(":");
+}
+
+void JsonPrinter::field(std::string_view field_name, const Value& field_value) {
+  name(field_name);
+  value(field_value);
+}
+
+void JsonPrinter::value(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::none:
+      out_.write("null");
+      return;
+    case Value::Kind::boolean:
+      out_.write(value.number() != 0 ? "true" : "false");
+      return;
+    case Value::Kind::count:
+    case Value::Kind::bytes:
+      format(out_, "{}", value.number());
+      return;
+    case Value::Kind::address:
+      format(out_, "\"{:#x}\"", value.number());
+      return;
+    case Value::Kind::text:
+      text(value.text());
+      return;
+    case Value::Kind::words:
+      out_.write("[");
+      for (std::size_t i = 0; i < value.words().size(); ++i) {
+        format(out_, "{}\"{:#010x}\"", i == 0 ? "" : ",", value.words()[i]);
+      }
+      out_.write("]");
+      return;
+  }
+}
+
+void JsonPrinter::text(std::string_view text) {
+  out_.write("\"");
+  while (!text.empty()) {
+    const char c = text.front();
+    const std::size_t length = utf8_length(text);
+    if (c == '"' || c == '\\') {
+      format(out_, "\\{}", c);
+    } else if (length == 0) {
+      out_.write("\\ufffd");
+    } else if (length == 1 && (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)) {
+      format(out_, "\\u{:04x}", static_cast<unsigned char>(c));
+    } else {
+      out_.write(text.substr(0, length));
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  out_.write("\"");
+}
+
+void JsonPrinter::begin_list(std::string_view list_name, std::span<const Column>) {
+  name(list_name);
+  out_.write("[");
+  comma_ = false;
+}
+
+void JsonPrinter::begin_item() {
+  separate();
+  out_.write("{");
+  comma_ = false;
+}
+
+void JsonPrinter::end_item() {
+  out_.write("}");
+  comma_ = true;
+}
+
+void JsonPrinter::end_list() {
+  out_.write("]");
+  comma_ = true;
+}
+
+void JsonPrinter::begin_cells(std::string_view cells_name, const CellGrid& grid) {
+  field("cell_bytes", Value::count(grid.cell_bytes));
+  begin_list(cells_name, {});
+}
+
+void JsonPrinter::cell(const Cell& cell) {
+  separate();
+  format(out_, "{}", cell.permille);
+}
+
+void JsonPrinter::end_cells() { end_list(); }
+
+void JsonPrinter::line(std::string_view line_name, std::string_view line_text) {
+  field(line_name, Value::text(line_text));
+}
+
+void JsonPrinter::show_error(int status, std::string_view kind, std::string_view message,
+                             std::string_view usage) {
+  head(status);
+  failed_ = true;
+  out_.write(",\"error\":{");
+  comma_ = false;
+  field("kind", Value::text(kind));
+  field("message", Value::text(message));
+  if (!usage.empty()) field("usage", Value::text(usage));
+  out_.write("}");
+}
+
+void JsonPrinter::show_problem(std::string_view kind, std::string_view message) {
+  name("problem");
+  out_.write("{");
+  comma_ = false;
+  field("kind", Value::text(kind));
+  field("message", Value::text(message));
+  out_.write("}");
+  comma_ = true;
+}
+
+}  // namespace heapscope::shell

@@ -1,0 +1,248 @@
+// Plain text: aligned fields, tables, one-line items and the picture of a heap.
+#include "shell/plain_printer.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace heapscope::shell {
+namespace {
+
+constexpr std::size_t kNameWidth = 22;
+constexpr std::size_t kItemIndent = 10;
+
+/// From empty to full; the ends stand for exactly empty and exactly full.
+constexpr std::string_view kShades = ".:-=+*%#";
+
+constexpr char shade(const Cell& cell) {
+  if (cell.metadata) return 'm';
+  if (cell.permille == 0) return kShades.front();
+  if (cell.permille >= 1000) return kShades.back();
+  const std::size_t between = kShades.size() - 2;
+  return kShades[1 + cell.permille * between / 1000];
+}
+
+void write_human_size(TextSink& out, std::uint64_t bytes) {
+  constexpr std::array<std::string_view, 4> kUnits{"KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  std::uint64_t scale = 1024;
+  while (unit + 1 < kUnits.size() && bytes / scale >= 1024) {
+    scale *= 1024;
+    ++unit;
+  }
+  const std::uint64_t tenths = bytes % scale * 10 / scale;
+  format(out, "{}.{} {}", bytes / scale, tenths, kUnits[unit]);
+}
+
+/// Text from outside may hold bytes that a terminal would obey.
+void write_safely(TextSink& out, std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out.write({&c, 1});
+    } else {
+      format(out, "\\x{:02x}", byte);
+    }
+  }
+}
+
+void write_value(TextSink& out, const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::none:
+      out.write("-");
+      return;
+    case Value::Kind::boolean:
+      out.write(value.number() != 0 ? "yes" : "no");
+      return;
+    case Value::Kind::count:
+    case Value::Kind::bytes:
+      format(out, "{}", value.number());
+      return;
+    case Value::Kind::address:
+      format(out, "{:#010x}", value.number());
+      return;
+    case Value::Kind::text:
+      write_safely(out, value.text());
+      return;
+    case Value::Kind::words:
+      return;
+  }
+}
+
+}  // namespace
+
+void PlainPrinter::begin(std::string_view) {
+  place_ = Place::top;
+  first_ = true;
+}
+
+void PlainPrinter::field(std::string_view name, const Value& value) {
+  switch (place_) {
+    case Place::top:
+      top_field(name, value);
+      break;
+    case Place::table:
+      table_field(value);
+      break;
+    case Place::item:
+      item_field(name, value);
+      break;
+  }
+  first_ = false;
+}
+
+void PlainPrinter::top_field(std::string_view name, const Value& value) {
+  format(out_, "{:22} ", name);
+  Text text;
+  write_value(text, value);
+  wrapped(text.view(), kNameWidth + 1);
+  if (value.kind() == Value::Kind::bytes && value.number() >= 1024) {
+    out_.write(" (");
+    write_human_size(out_, value.number());
+    out_.write(")");
+  }
+  out_.write("\n");
+}
+
+/// Writes text whose first line begins at column `indent`.
+void PlainPrinter::wrapped(std::string_view text, std::size_t indent) {
+  const std::size_t room = kColumns - 1 - indent;
+  while (text.size() > room) {
+    const std::size_t blank = text.substr(0, room).rfind(' ');
+    const std::size_t taken = blank == std::string_view::npos ? room : blank + 1;
+    format(out_, "{}\n", text.substr(0, taken));
+    pad(indent);
+    text.remove_prefix(taken);
+  }
+  out_.write(text);
+}
+
+void PlainPrinter::begin_list(std::string_view name, std::span<const Column> columns) {
+  place_ = columns.empty() ? Place::item : Place::table;
+  list_name_ = name;
+  columns_ = columns;
+  items_ = 0;
+  if (!first_) format(out_, "{}:\n", name);
+}
+
+void PlainPrinter::table_cell(std::string_view text) {
+  const Column column = fields_ < columns_.size() ? columns_[fields_] : Column{};
+  const bool last = fields_ + 1 >= columns_.size();
+  if (fields_++ > 0) out_.write("  ");
+  const std::size_t missing = column.width - std::min(column.width, text.size());
+  if (column.right) pad(missing);
+  out_.write(text);
+  if (!column.right && !last) pad(missing);
+}
+
+void PlainPrinter::table_header() {
+  fields_ = 0;
+  for (const Column& column : columns_) table_cell(column.name);
+  out_.write("\n");
+}
+
+void PlainPrinter::pad(std::size_t columns) {
+  for (std::size_t i = 0; i < columns; ++i) out_.write(" ");
+}
+
+void PlainPrinter::begin_item() {
+  if (items_++ == 0 && place_ == Place::table) table_header();
+  fields_ = 0;
+  column_ = 0;
+  first_ = false;
+}
+
+void PlainPrinter::table_field(const Value& value) {
+  Text text;
+  write_value(text, value);
+  table_cell(text.view());
+}
+
+void PlainPrinter::item_field(std::string_view name, const Value& value) {
+  if (value.kind() == Value::Kind::words) {
+    words(value.words());
+    return;
+  }
+  Text text;
+  if (fields_ > 0) format(text, "{}=", name);
+  write_value(text, value);
+  if (fields_++ == 0) {
+    format(out_, "{:9}", text.view());
+    column_ = std::max(kItemIndent - 1, text.view().size());
+    return;
+  }
+  if (column_ + 1 + text.view().size() >= kColumns && column_ > kItemIndent) {
+    out_.write("\n         ");
+    column_ = kItemIndent - 1;
+  }
+  out_.write(" ");
+  wrapped(text.view(), column_ + 1);
+  column_ += 1 + text.view().size();
+}
+
+void PlainPrinter::words(std::span<const std::uint32_t> words) {
+  constexpr std::size_t kWordsInRow = 6;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i % kWordsInRow == 0) out_.write("\n         ");
+    format(out_, " {:#010x}", words[i]);
+  }
+}
+
+void PlainPrinter::end_item() { out_.write("\n"); }
+
+void PlainPrinter::end_list() {
+  if (items_ == 0) format(out_, "{}none\n", first_ ? "" : "  ");
+  place_ = Place::top;
+  first_ = false;
+}
+
+void PlainPrinter::begin_cells(std::string_view, const CellGrid& grid) {
+  field("cell_bytes", Value::bytes(grid.cell_bytes));
+  grid_ = grid;
+  cells_ = 0;
+}
+
+void PlainPrinter::cell(const Cell& cell) {
+  if (cells_ % grid_.columns == 0) {
+    if (cells_ > 0) out_.write("\n");
+    format(out_, "{:#010x}  ", grid_.start + cells_ * grid_.cell_bytes);
+  }
+  const char c = shade(cell);
+  out_.write({&c, 1});
+  ++cells_;
+}
+
+void PlainPrinter::end_cells() {
+  format(out_, "\n{} free  {} part full, from nearly empty to nearly full  {} full  m metadata\n",
+         kShades.substr(0, 1), kShades.substr(1, kShades.size() - 2),
+         kShades.substr(kShades.size() - 1));
+}
+
+void PlainPrinter::line(std::string_view, std::string_view text) {
+  write_safely(out_, text);
+  out_.write("\n");
+  first_ = false;
+}
+
+void PlainPrinter::unknown_command(std::string_view name) {
+  out_.write("unknown command: ");
+  write_safely(out_, name);
+  out_.write("\n");
+}
+
+void PlainPrinter::show_error(int, std::string_view, std::string_view message,
+                              std::string_view usage) {
+  out_.write("error: ");
+  write_safely(out_, message);
+  out_.write("\n");
+  if (!usage.empty()) {
+    out_.write("usage: ");
+    wrapped(usage, 7);
+    out_.write("\n");
+  }
+}
+
+void PlainPrinter::show_problem(std::string_view kind, std::string_view message) {
+  show_error(kFailed, kind, message, {});
+}
+
+}  // namespace heapscope::shell

@@ -1,0 +1,59 @@
+// Replies as plain text for people: no escape sequence, at most 80 columns
+// wherever the data allows it.
+#pragma once
+
+#include "base/text_sink.hpp"
+#include "shell/reply.hpp"
+
+namespace heapscope::shell {
+
+class PlainPrinter final : public ReplyPrinter {
+ public:
+  /// Columns that fields and lists are wrapped to.
+  static constexpr std::size_t kColumns = 80;
+
+  explicit PlainPrinter(TextSink& out) : out_(out) {}
+
+  void begin(std::string_view command) override;
+  void end() override {}
+  void unknown_command(std::string_view name) override;
+  void field(std::string_view name, const Value& value) override;
+  void begin_list(std::string_view name, std::span<const Column> columns) override;
+  void begin_item() override;
+  void end_item() override;
+  void end_list() override;
+  void begin_cells(std::string_view name, const CellGrid& grid) override;
+  void cell(const Cell& cell) override;
+  void end_cells() override;
+  void line(std::string_view name, std::string_view text) override;
+
+ private:
+  enum class Place : std::uint8_t { top, table, item };
+  using Text = FixedText<4200>;  // A command line of 1024 bytes, each shown as \\xNN.
+
+  void show_error(int status, std::string_view kind, std::string_view message,
+                  std::string_view usage) override;
+  void show_problem(std::string_view kind, std::string_view message) override;
+
+  void top_field(std::string_view name, const Value& value);
+  void table_field(const Value& value);
+  void item_field(std::string_view name, const Value& value);
+  void table_header();
+  void table_cell(std::string_view text);
+  void pad(std::size_t columns);
+  void words(std::span<const std::uint32_t> words);
+  void wrapped(std::string_view text, std::size_t indent);
+
+  TextSink& out_;
+  Place place_ = Place::top;
+  bool first_ = true;  // Nothing of this reply was shown yet.
+  std::string_view list_name_;
+  std::span<const Column> columns_;
+  std::size_t items_ = 0;
+  std::size_t fields_ = 0;  // Of this item.
+  std::size_t column_ = 0;  // Of the screen, while an item is written.
+  CellGrid grid_;
+  std::size_t cells_ = 0;
+};
+
+}  // namespace heapscope::shell

@@ -1,0 +1,162 @@
+// What a command answers: fields, tables and pictures, or one error. Commands
+// fill a Reply and know nothing of how it is shown.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/format.hpp"
+
+namespace heapscope::shell {
+
+/// Exit statuses of commands, as $? shows them.
+inline constexpr int kSuccess = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kWrongUsage = 2;
+inline constexpr int kUnknownCommand = 127;
+
+/// The value of a field.
+class Value {
+ public:
+  enum class Kind : std::uint8_t { none, boolean, count, bytes, address, text, words };
+
+  static constexpr Value none() { return Value(Kind::none, 0); }
+  static constexpr Value boolean(bool value) { return Value(Kind::boolean, value ? 1 : 0); }
+  /// A number of things, or any number without a unit of its own.
+  static constexpr Value count(std::uint64_t value) { return Value(Kind::count, value); }
+  /// A size; people also see it in KiB or MiB.
+  static constexpr Value bytes(std::uint64_t value) { return Value(Kind::bytes, value); }
+  /// An address or an identifier, in hexadecimal.
+  static constexpr Value address(std::uint64_t value) { return Value(Kind::address, value); }
+  static constexpr Value text(std::string_view value) {
+    Value made(Kind::text, 0);
+    made.text_ = value;
+    return made;
+  }
+  /// Raw 32-bit words, in hexadecimal.
+  static constexpr Value words(std::span<const std::uint32_t> value) {
+    Value made(Kind::words, 0);
+    made.words_ = value;
+    return made;
+  }
+
+  [[nodiscard]] constexpr Kind kind() const { return kind_; }
+  [[nodiscard]] constexpr std::uint64_t number() const { return number_; }
+  [[nodiscard]] constexpr std::string_view text() const { return text_; }
+  [[nodiscard]] constexpr std::span<const std::uint32_t> words() const { return words_; }
+
+ private:
+  constexpr Value(Kind kind, std::uint64_t number) : kind_(kind), number_(number) {}
+
+  Kind kind_;
+  std::uint64_t number_;
+  std::string_view text_;
+  std::span<const std::uint32_t> words_;
+};
+
+/// A column of a table: the fields of each item, in this order, take these
+/// widths. Numbers are set to the right, all else to the left.
+struct Column {
+  std::string_view name;
+  std::size_t width = 0;
+  bool right = false;
+};
+
+/// A picture of a range of memory: cells of `cell_bytes` from `start` on,
+/// `columns` to a row.
+struct CellGrid {
+  std::uint64_t start = 0;
+  std::uint64_t cell_bytes = 0;
+  std::size_t columns = 0;
+};
+
+/// One cell: how full it is, and whether all of it is the allocator's records.
+struct Cell {
+  std::uint32_t permille = 0;
+  bool metadata = false;
+};
+
+/// Receives one command's answer, in order. The first field, list or picture
+/// says that the command succeeded; fail() and refuse() say that it did not and
+/// come first or not at all. What goes wrong later is a problem().
+class Reply {
+ public:
+  virtual void field(std::string_view name, const Value& value) = 0;
+
+  /// A list of items with the same fields (a table: `columns` names them) or
+  /// each with its own (no columns).
+  virtual void begin_list(std::string_view name, std::span<const Column> columns) = 0;
+  virtual void begin_item() = 0;
+  virtual void end_item() = 0;
+  virtual void end_list() = 0;
+
+  virtual void begin_cells(std::string_view name, const CellGrid& grid) = 0;
+  virtual void cell(const Cell& cell) = 0;
+  virtual void end_cells() = 0;
+
+  /// The answer is one text, shown as it is; for scripts it is a field.
+  virtual void line(std::string_view name, std::string_view text) = 0;
+
+  /// The command failed: `kind` is a fixed name for scripts, the text one line
+  /// for people. Returns kFailed.
+  template <class... Args>
+  int fail(std::string_view kind, FormatText<std::type_identity_t<Args>...> text,
+           const Args&... args) {
+    Message message;
+    format(message, text, args...);
+    show_error(kFailed, kind, message.view(), {});
+    return kFailed;
+  }
+
+  /// The command was called wrongly: like fail(), with `usage` shown as well.
+  /// Returns kWrongUsage.
+  template <class... Args>
+  int refuse(std::string_view usage, FormatText<std::type_identity_t<Args>...> text,
+             const Args&... args) {
+    Message message;
+    format(message, text, args...);
+    show_error(kWrongUsage, "usage", message.view(), usage);
+    return kWrongUsage;
+  }
+
+  /// The answer that was begun is not complete: an error within it. Returns
+  /// kFailed.
+  template <class... Args>
+  int problem(std::string_view kind, FormatText<std::type_identity_t<Args>...> text,
+              const Args&... args) {
+    Message message;
+    format(message, text, args...);
+    show_problem(kind, message.view());
+    return kFailed;
+  }
+
+  /// An error of the line itself, which belongs to no command.
+  void error(int status, std::string_view kind, std::string_view message) {
+    show_error(status, kind, message, {});
+  }
+
+ protected:
+  using Message = FixedText<768>;
+
+  ~Reply() = default;
+  virtual void show_error(int status, std::string_view kind, std::string_view message,
+                          std::string_view usage) = 0;
+  virtual void show_problem(std::string_view kind, std::string_view message) = 0;
+};
+
+/// A Reply that prints: the shell tells it when a command's answer begins and
+/// ends.
+class ReplyPrinter : public Reply {
+ public:
+  virtual void begin(std::string_view command) = 0;
+  virtual void end() = 0;
+  /// There is no command of the name that began.
+  virtual void unknown_command(std::string_view name) = 0;
+
+ protected:
+  ~ReplyPrinter() = default;
+};
+
+}  // namespace heapscope::shell

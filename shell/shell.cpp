@@ -1,0 +1,243 @@
+// The way of a line: frame, syntax, commands, replies.
+#include "shell/shell.hpp"
+
+#include <algorithm>
+
+namespace heapscope::shell {
+namespace {
+
+std::string_view without_leading_blanks(std::string_view text) {
+  const std::size_t start = text.find_first_not_of(" \t");
+  return start == std::string_view::npos ? std::string_view() : text.substr(start);
+}
+
+/// A line split at the blank behind the "@TAG" that it begins with.
+struct Frame {
+  std::string_view tag;  // With its "@"; empty where the line has no frame.
+  std::string_view line;
+};
+
+Frame split_frame(std::string_view line) {
+  const std::string_view text = without_leading_blanks(line);
+  if (!text.starts_with('@')) return {.tag = {}, .line = line};
+  const std::size_t end = std::min(text.find_first_of(" \t"), text.size());
+  return {.tag = text.substr(0, end), .line = text.substr(end)};
+}
+
+/// Takes the next line off a script, whatever ends its lines.
+std::string_view take_line(std::string_view& text) {
+  const std::size_t end = text.find_first_of("\r\n");
+  const std::string_view line = text.substr(0, end);
+  if (end == std::string_view::npos) {
+    text = {};
+    return line;
+  }
+  text.remove_prefix(text.substr(end).starts_with("\r\n") ? end + 2 : end + 1);
+  return line;
+}
+
+}  // namespace
+
+std::string_view mode_name(Mode mode) { return mode == Mode::json ? "json" : "plain"; }
+
+std::optional<Mode> mode_named(std::string_view name) {
+  if (name == "plain") return Mode::plain;
+  if (name == "json") return Mode::json;
+  return std::nullopt;
+}
+
+Shell::Shell(Environment& environment, Console& console, Mode mode)
+    : environment_(environment),
+      console_(console),
+      output_(console),
+      plain_(output_),
+      json_(output_),
+      reader_(console),
+      mode_(mode) {
+  reader_.set_echo(mode_ == Mode::plain);
+  reader_.set_start_column(kPrompt.size());
+}
+
+ReplyPrinter& Shell::printer() {
+  if (mode_ == Mode::json) return json_;
+  return plain_;
+}
+
+void Shell::set_mode(Mode mode) {
+  mode_ = mode;
+  reader_.set_echo(mode == Mode::plain);
+}
+
+void Shell::greet() {
+  if (mode_ == Mode::json) return;
+  const BuildInfo build = environment_.platform.build();
+  const alloc::Stats stats = environment_.heap.stats();
+  format(output_, "heapscope {} ({}) on {}\n", build.version, build.revision,
+         environment_.platform.board());
+  format(output_, "{} heap of {} bytes at {:#010x}. Type help for the commands.\n",
+         environment_.heap.allocator_name(), stats.heap_bytes, stats.start);
+}
+
+void Shell::report(std::string_view source, std::string_view kind, std::string_view message) {
+  output_.begin_line();
+  printer().begin(source);
+  printer().error(kFailed, kind, message);
+  printer().end();
+}
+
+void Shell::prompt() {
+  if (mode_ == Mode::json) return;
+  output_.begin_line();
+  console_.write(kPrompt);
+}
+
+bool Shell::interrupted() {
+  interrupted_ = console_.take_interrupt() || interrupted_;
+  return interrupted_;
+}
+
+void Shell::poll() {
+  if (console_.take_interrupt()) cancel_line();
+  const auto byte = console_.read();
+  if (byte && reader_.feed(*byte)) finish_line();
+}
+
+void Shell::cancel_line() {
+  reader_.begin();
+  if (mode_ == Mode::json) return;
+  console_.write("^C\r\n");
+  prompt();
+}
+
+void Shell::finish_line() {
+  interrupted_ = false;
+  execute(reader_.line(), reader_.too_long());
+  reader_.begin();
+  if (interrupted() && mode_ == Mode::plain) {
+    output_.begin_line();
+    output_.write("^C\n");
+  }
+  prompt();
+}
+
+int Shell::execute(std::string_view line, bool too_long) {
+  const auto [tag, text] = split_frame(line);
+  const int status = tag.empty()
+                         ? run_commands(line, too_long || line.size() > LineReader::kMaxLine)
+                         : run_framed(tag, text, too_long);
+  stop_if_asked();
+  return status;
+}
+
+int Shell::run_framed(std::string_view tag, std::string_view text, bool too_long) {
+  if (tag.size() == 1 || tag.size() > LineReader::kMaxTag + 1) {
+    return reject(tag, "bad-tag", "a frame's tag is 1 to 32 characters right behind the @");
+  }
+  output_.begin_line();
+  format(output_, "{} BEGIN\n", tag);
+  // The blank behind the tag belongs to the frame, not to the line.
+  const int status = run_commands(text, too_long || text.size() > LineReader::kMaxLine + 1);
+  output_.begin_line();
+  format(output_, "{} END status={}\n", tag, status);
+  return status;
+}
+
+void Shell::stop_if_asked() {
+  if (!stop_) return;
+  const Stop stop = *stop_;
+  stop_.reset();
+  if (stop.reboot) {
+    environment_.platform.reboot();
+  } else {
+    environment_.platform.poweroff(stop.status);
+  }
+}
+
+/// A line that cannot be run gives one reply, whatever it holds.
+int Shell::reject(std::string_view line, std::string_view kind, std::string_view message) {
+  printer().begin(first_word(line));
+  printer().error(kWrongUsage, kind, message);
+  printer().end();
+  last_status_ = kWrongUsage;
+  return last_status_;
+}
+
+int Shell::run_commands(std::string_view line, bool too_long) {
+  if (too_long) return reject(line, "line-too-long", "line too long: 512 bytes at most");
+  auto commands = CommandLine::parse(line);
+  if (!commands) {
+    const bool words = commands.error() == SyntaxError::too_many_words;
+    return reject(line, words ? "too-many-arguments" : "syntax", describe(commands.error()));
+  }
+  int status = kSuccess;
+  while (commands->next(last_status_, words_)) {
+    const Join join = commands->join();
+    const bool skipped = (join == Join::on_success && last_status_ != kSuccess) ||
+                         (join == Join::on_failure && last_status_ == kSuccess);
+    if (!skipped) last_status_ = run_command(words_.words());
+    status = last_status_;
+    if (stop_ || interrupted()) break;
+  }
+  return status;
+}
+
+int Shell::run_command(std::span<const std::string_view> words) {
+  answering_ = &printer();
+  answering_->begin(words.front());
+  const CommandRecord* command = find_command(words.front());
+  int status = kUnknownCommand;
+  if (command != nullptr) {
+    status = call(*command, words.subspan(1), *answering_);
+  } else {
+    answering_->unknown_command(words.front());
+  }
+  answering_->end();
+  return status;
+}
+
+Reply& Shell::switch_mode(Mode mode, std::string_view command) {
+  set_mode(mode);
+  if (mode == Mode::json && answering_ != &json_) {
+    answering_ = &json_;
+    json_.begin(command);
+  }
+  return *answering_;
+}
+
+int Shell::call(const CommandRecord& command, std::span<const std::string_view> words,
+                Reply& reply) {
+  const auto arguments = command.takes_words_as_they_are ? Arguments::all_positional(words)
+                                                         : Arguments::parse(words, command.options);
+  if (!arguments) {
+    const std::string_view word = arguments.error().word;
+    switch (arguments.error().kind) {
+      case Arguments::Error::Kind::unknown_option:
+        return reply.refuse(command.usage, "unknown option {}", word);
+      case Arguments::Error::Kind::missing_value:
+        return reply.refuse(command.usage, "{} needs a value", word);
+      case Arguments::Error::Kind::repeated_option:
+        return reply.refuse(command.usage, "{} is given twice", word);
+    }
+  }
+  if (arguments->size() < command.min_arguments) {
+    return reply.refuse(command.usage, "{} needs more arguments", command.name);
+  }
+  if (arguments->size() > command.max_arguments) {
+    return reply.refuse(command.usage, "{} does not take '{}'", command.name,
+                        (*arguments)[command.max_arguments]);
+  }
+  Context context{.environment = environment_, .reply = reply, .shell = *this};
+  return command.run(context, *arguments);
+}
+
+bool Shell::run_script(std::string_view source, std::string_view text) {
+  if (take_line(text) != kScriptMark) {
+    report(source, "not-a-script", "the initrd is not a script: its first line is not #!heapscope");
+    return false;
+  }
+  interrupted_ = false;
+  while (!text.empty() && !interrupted()) run_line(take_line(text));
+  return true;
+}
+
+}  // namespace heapscope::shell

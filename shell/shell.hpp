@@ -1,0 +1,93 @@
+// The shell: reads lines from the console, runs their commands, and prints the
+// replies in the mode that is set. Scripts enter at the same door.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "shell/command.hpp"
+#include "shell/console.hpp"
+#include "shell/environment.hpp"
+#include "shell/json_printer.hpp"
+#include "shell/line_reader.hpp"
+#include "shell/output.hpp"
+#include "shell/plain_printer.hpp"
+
+namespace heapscope::shell {
+
+enum class Mode : std::uint8_t { plain, json };
+
+/// The mode's name: "plain", "json".
+[[nodiscard]] std::string_view mode_name(Mode mode);
+[[nodiscard]] std::optional<Mode> mode_named(std::string_view name);
+
+class Shell {
+ public:
+  static constexpr std::string_view kPrompt = "heapscope> ";
+  /// What the first line of a script must be, before anything else in it.
+  static constexpr std::string_view kScriptMark = "#!heapscope";
+
+  Shell(Environment& environment, Console& console, Mode mode);
+
+  /// Says who is there and, where people type, that commands are awaited.
+  void greet();
+  /// An error outside of any command, of the boot for example.
+  void report(std::string_view source, std::string_view kind, std::string_view message);
+  /// Shows the prompt, where the mode has one. Call before the first poll().
+  void prompt();
+
+  /// Takes what has arrived on the console, if anything, and acts on it.
+  void poll();
+
+  /// Runs a line as if it had been typed. Returns the status of its last command.
+  int run_line(std::string_view line) { return execute(line, false); }
+  /// Runs the lines of a script, up to its end or Ctrl-C. False, and one line of
+  /// error, where the text is no script.
+  bool run_script(std::string_view source, std::string_view text);
+
+  [[nodiscard]] Mode mode() const { return mode_; }
+  /// Changes the mode while `command` is answering, before it has answered
+  /// anything. Returns what it answers through: going to json is answered in
+  /// json already, and leaving it still is.
+  [[nodiscard]] Reply& switch_mode(Mode mode, std::string_view command);
+  /// How the machine is to stop.
+  struct Stop {
+    bool reboot = false;
+    std::uint8_t status = 0;
+  };
+  /// Stops the machine when the reply of this command, and the frame around it,
+  /// are complete. What is left of the line is not run.
+  void stop_after_line(Stop stop) { stop_ = stop; }
+
+  [[nodiscard]] int last_status() const { return last_status_; }
+  /// Whether Ctrl-C has arrived since the line began.
+  [[nodiscard]] bool interrupted();
+
+ private:
+  void set_mode(Mode mode);
+  void finish_line();
+  void cancel_line();
+  int execute(std::string_view line, bool too_long);
+  int run_framed(std::string_view tag, std::string_view text, bool too_long);
+  void stop_if_asked();
+  int run_commands(std::string_view line, bool too_long);
+  int run_command(std::span<const std::string_view> words);
+  int call(const CommandRecord& command, std::span<const std::string_view> words, Reply& reply);
+  int reject(std::string_view line, std::string_view kind, std::string_view message);
+  [[nodiscard]] ReplyPrinter& printer();
+
+  Environment& environment_;
+  Console& console_;
+  Output output_;
+  PlainPrinter plain_;
+  JsonPrinter json_;
+  LineReader reader_;
+  Words words_;
+  Mode mode_;
+  ReplyPrinter* answering_ = nullptr;
+  int last_status_ = kSuccess;
+  std::optional<Stop> stop_;
+  bool interrupted_ = false;
+};
+
+}  // namespace heapscope::shell
