@@ -2,7 +2,6 @@
 // arithmetic on alignments.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -18,6 +17,12 @@ using Address = std::uintptr_t;
 /// promises on AArch64.
 inline constexpr std::size_t kDefaultAlign = 16;
 
+/// Whether `value` is 1, 2, 4, …; 0 is not.
+[[nodiscard]] constexpr bool is_power_of_two(std::size_t value) {
+  // Not std::has_single_bit: without vector registers that is a call.
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
 /// A size in bytes and an alignment in bytes. Only a power of two is an
 /// alignment; allocators refuse any other layout, and they refuse size 0.
 struct Layout {
@@ -25,21 +30,21 @@ struct Layout {
   std::size_t align = kDefaultAlign;
 
   /// True where every allocator can at least consider it.
-  [[nodiscard]] constexpr bool valid() const { return size != 0 && std::has_single_bit(align); }
+  [[nodiscard]] constexpr bool valid() const { return size != 0 && is_power_of_two(align); }
   friend constexpr bool operator==(const Layout&, const Layout&) = default;
 };
 
 /// The last multiple of `align` that is at most `address`. Panics where `align`
 /// is not a power of two (0 is not).
 [[nodiscard]] constexpr Address align_down(Address address, std::size_t align) {
-  if (!std::has_single_bit(align)) panic("align_down: {} is not a power of two", align);
+  if (!is_power_of_two(align)) panic("align_down: {} is not a power of two", align);
   return address & ~(align - 1);
 }
 
 /// The first multiple of `align` that is at least `address`. Panics where
 /// `align` is not a power of two, and where the result does not fit.
 [[nodiscard]] constexpr Address align_up(Address address, std::size_t align) {
-  if (!std::has_single_bit(align)) panic("align_up: {} is not a power of two", align);
+  if (!is_power_of_two(align)) panic("align_up: {} is not a power of two", align);
   if (address > std::numeric_limits<Address>::max() - (align - 1)) {
     panic("align_up: {:#x} to {} does not fit in an address", address, align);
   }

@@ -1,0 +1,104 @@
+// The report of an exception. Nothing is handled but the semihosting call that
+// nobody answered.
+#include "kernel/exceptions.hpp"
+
+#include <array>
+
+#include "base/format.hpp"
+#include "kernel/cpu.hpp"
+#include "kernel/serial.hpp"
+
+extern "C" const char semihosting_trap[];
+
+namespace heapscope::kernel {
+namespace {
+
+class LastWords final : public TextSink {
+ public:
+  void write(std::string_view text) override { write_last_words(text); }
+};
+
+constexpr std::uint64_t exception_class(std::uint64_t esr) { return esr >> 26 & 0x3f; }
+
+/// FAR holds an address only for aborts and misaligned program counters, and
+/// watchpoints.
+constexpr bool has_fault_address(std::uint64_t esr) {
+  const std::uint64_t type = exception_class(esr);
+  return type == 0x20 || type == 0x21 || type == 0x22 || type == 0x24 || type == 0x25 ||
+         type == 0x34 || type == 0x35;
+}
+
+void report(std::uint64_t vector, const ExceptionFrame& frame) {
+  LastWords out;
+  format(out, "\nfatal: {}: {}\n", vector_name(vector), exception_class_name(frame.esr));
+  format(out, "ESR {:#010x}  ELR {:#018x}  SPSR {:#010x}\n", frame.esr, frame.elr, frame.spsr);
+  if (has_fault_address(frame.esr)) format(out, "FAR {:#018x}\n", frame.far);
+  for (std::size_t i = 0; i < 31; ++i) {
+    format(out, "x{:<2} {:#018x}{}", i, frame.x[i], i % 3 == 2 ? "\n" : "  ");
+  }
+  format(out, "sp  {:#018x}\nhalted\n", frame.sp);
+}
+
+}  // namespace
+
+std::string_view vector_name(std::uint64_t vector) {
+  static constexpr std::array<std::string_view, 16> kNames{"synchronous exception on SP_EL0",
+                                                           "IRQ on SP_EL0",
+                                                           "FIQ on SP_EL0",
+                                                           "SError on SP_EL0",
+                                                           "synchronous exception",
+                                                           "IRQ",
+                                                           "FIQ",
+                                                           "SError",
+                                                           "synchronous exception in EL0",
+                                                           "IRQ in EL0",
+                                                           "FIQ in EL0",
+                                                           "SError in EL0",
+                                                           "synchronous exception in 32 bits",
+                                                           "IRQ in 32 bits",
+                                                           "FIQ in 32 bits",
+                                                           "SError in 32 bits"};
+  return vector < kNames.size() ? kNames[vector] : "unknown vector";
+}
+
+std::string_view exception_class_name(std::uint64_t esr) {
+  switch (exception_class(esr)) {
+    case 0x00:
+      return "undefined instruction";
+    case 0x07:
+      return "floating point is trapped";
+    case 0x0e:
+      return "illegal execution state";
+    case 0x15:
+      return "system call";
+    case 0x20:
+    case 0x21:
+      return "instruction abort";
+    case 0x22:
+      return "misaligned program counter";
+    case 0x24:
+    case 0x25:
+      return "data abort";
+    case 0x26:
+      return "misaligned stack pointer";
+    case 0x2f:
+      return "SError";
+    case 0x3c:
+      return "breakpoint instruction";
+    default:
+      return "exception";
+  }
+}
+
+extern "C" void handle_exception(std::uint64_t vector, ExceptionFrame* frame) {
+  const bool undefined = exception_class(frame->esr) == 0;
+  if (undefined && frame->elr == reinterpret_cast<std::uintptr_t>(semihosting_trap)) {
+    frame->elr += 4;
+    frame->x[0] = ~std::uint64_t{0};
+    return;
+  }
+  report(vector, *frame);
+  halt();
+}
+
+}  // namespace heapscope::kernel

@@ -1,0 +1,115 @@
+// The kernel's heap, and the C++ operators that take from it.
+#include "kernel/heap.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "alloc/bin_allocator.hpp"
+#include "alloc/bump_allocator.hpp"
+#include "alloc/locked_heap.hpp"
+#include "base/panic.hpp"
+#include "kernel/interrupt_lock.hpp"
+
+namespace heapscope::kernel {
+namespace {
+
+constinit alloc::LockedHeap<InterruptLock, alloc::BumpAllocator, alloc::BinAllocator> the_heap;
+
+/// What `new` asks for. Not every form of `delete` knows the size, so that the
+/// size is rounded to what the heap would grant anyway: then a block's requested
+/// size follows from the block itself. No object has the address of another, so
+/// that no block is of size 0.
+alloc::Layout layout_for(std::size_t size, std::size_t align) {
+  const std::size_t unit = alloc::kDefaultAlign;
+  const std::size_t whole = std::max<std::size_t>(size, 1);
+  // A size that would wrap is left as it is, and is refused by the heap.
+  const std::size_t rounded = whole > SIZE_MAX - unit ? whole : (whole + unit - 1) / unit * unit;
+  return {.size = rounded, .align = std::max(align, unit)};
+}
+
+void* take_or_null(std::size_t size, std::size_t align) {
+  const auto address = the_heap.allocate(layout_for(size, align));
+  return address ? reinterpret_cast<void*>(*address) : nullptr;
+}
+
+void* take(std::size_t size, std::size_t align) {
+  void* const memory = take_or_null(size, align);
+  if (memory == nullptr) panic("out of memory: new asked for {} bytes", size);
+  return memory;
+}
+
+void check_given_back(const void* memory, Result<void, alloc::HeapError> freed) {
+  if (freed) return;
+  panic("delete: {:#x} {}", reinterpret_cast<std::uintptr_t>(memory),
+        alloc::error_text(freed.error()));
+}
+
+void give_back(void* memory) {
+  if (memory == nullptr) return;
+  const auto address = reinterpret_cast<alloc::Address>(memory);
+  check_given_back(memory, the_heap.deallocate_unsized(address));
+}
+
+void give_back(void* memory, std::size_t size, std::size_t align) {
+  if (memory == nullptr) return;
+  const auto address = reinterpret_cast<alloc::Address>(memory);
+  check_given_back(memory, the_heap.deallocate(address, layout_for(size, align)));
+}
+
+constexpr std::size_t bytes(std::align_val_t align) { return static_cast<std::size_t>(align); }
+
+}  // namespace
+
+alloc::Heap& heap() { return the_heap; }
+
+}  // namespace heapscope::kernel
+
+namespace {
+using heapscope::alloc::kDefaultAlign;
+using heapscope::kernel::bytes;
+using heapscope::kernel::give_back;
+using heapscope::kernel::take;
+using heapscope::kernel::take_or_null;
+}  // namespace
+
+void* operator new(std::size_t size) { return take(size, kDefaultAlign); }
+void* operator new[](std::size_t size) { return take(size, kDefaultAlign); }
+void* operator new(std::size_t size, std::align_val_t align) { return take(size, bytes(align)); }
+void* operator new[](std::size_t size, std::align_val_t align) { return take(size, bytes(align)); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return take_or_null(size, kDefaultAlign);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return take_or_null(size, kDefaultAlign);
+}
+void* operator new(std::size_t size, std::align_val_t align, const std::nothrow_t&) noexcept {
+  return take_or_null(size, bytes(align));
+}
+void* operator new[](std::size_t size, std::align_val_t align, const std::nothrow_t&) noexcept {
+  return take_or_null(size, bytes(align));
+}
+
+void operator delete(void* memory) noexcept { give_back(memory); }
+void operator delete[](void* memory) noexcept { give_back(memory); }
+void operator delete(void* memory, std::size_t size) noexcept {
+  give_back(memory, size, kDefaultAlign);
+}
+void operator delete[](void* memory, std::size_t size) noexcept {
+  give_back(memory, size, kDefaultAlign);
+}
+void operator delete(void* memory, std::align_val_t) noexcept { give_back(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { give_back(memory); }
+void operator delete(void* memory, std::size_t size, std::align_val_t align) noexcept {
+  give_back(memory, size, bytes(align));
+}
+void operator delete[](void* memory, std::size_t size, std::align_val_t align) noexcept {
+  give_back(memory, size, bytes(align));
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept { give_back(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { give_back(memory); }
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  give_back(memory);
+}
+void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  give_back(memory);
+}

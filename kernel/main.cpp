@@ -1,0 +1,208 @@
+// The kernel from its first line of C++ to the prompt.
+#include "atags/boot_info.hpp"
+#include "atags/memory_map.hpp"
+#include "base/panic.hpp"
+#include "board_constants.hpp"
+#include "build_info.hpp"
+#include "kernel/board_model.hpp"
+#include "kernel/clock.hpp"
+#include "kernel/heap.hpp"
+#include "kernel/image.hpp"
+#include "kernel/mailbox.hpp"
+#include "kernel/power.hpp"
+#include "kernel/serial.hpp"
+#include "shell/boot_options.hpp"
+#include "shell/shell.hpp"
+
+extern "C" {
+using Constructor = void (*)();
+extern const Constructor __init_array_start[];
+extern const Constructor __init_array_end[];
+}
+
+namespace heapscope::kernel {
+namespace {
+
+constexpr std::string_view kDefaultAllocator = "bin";
+
+/// Memory from `address` up to `end`, for reading what the firmware left there.
+std::span<const std::byte> memory_at(std::uint64_t address, std::uint64_t end) {
+  // The compiler takes accesses near address 0 for mistakes unless it is kept
+  // from knowing the address.
+  auto hidden = static_cast<std::uintptr_t>(address);
+  asm("" : "+r"(hidden));
+  return {reinterpret_cast<const std::byte*>(hidden), static_cast<std::size_t>(end - address)};
+}
+
+atags::BootCandidates candidates(std::uint64_t x0) {
+  // The upper half of x0 is not guaranteed (the firmware's stub sets w0).
+  const std::uint64_t passed = x0 & 0xffff'ffff;
+  const std::uint64_t image = text_range().start;
+  atags::BootCandidates found;
+  found.x0 = passed;
+  const bool below = passed >= kBoard.stub_end && passed < image;
+  const bool above = passed >= kernel_end() && passed < kBoard.peripherals;
+  if (passed % 4 == 0 && (below || above)) {
+    found.at_x0 = memory_at(passed, below ? image : kBoard.peripherals);
+  }
+  found.at_0x100 = memory_at(atags::kFirmwareTagsAddress, image);
+  found.mailbox_memory = Mailbox::arm_memory();
+  return found;
+}
+
+/// Says why there is no memory to work with, and stops.
+[[noreturn]] void stop_without_memory(const atags::NoBootSource& none) {
+  for (const atags::Rejection& rejection : none.rejected) {
+    FixedText<160> line;
+    format(line, "no memory map from {} at {:#x}: {}\n", atags::boot_source_name(rejection.source),
+           rejection.address, rejection.reason);
+    write_last_words(line.view());
+  }
+  panic("nobody says where memory is");
+}
+
+atags::MemoryMap map_memory(const atags::BootInfo& boot) {
+  StaticVector<Range, atags::kMaxReserved> reserved;
+  (void)reserved.push_back({.start = 0, .end = kernel_end()});
+  (void)reserved.push_back(boot.initrd);
+  static_assert(atags::kMaxReserved >= atags::kMaxBootReserved + 2);
+  for (const Range& range : boot.reserved) (void)reserved.push_back(range);
+  return atags::make_memory_map(boot.banks, kBoard.peripherals, reserved);
+}
+
+/// The parts of memory that stay what they are, for `memmap`.
+class Regions {
+ public:
+  explicit Regions(const atags::BootInfo& boot) {
+    add("spin table", {.start = 0, .end = kBoard.stub_end});
+    for (const Range& range : boot.reserved) add("boot tags", range);
+    add("kernel text", text_range());
+    add("kernel constants", rodata_range());
+    add("kernel data", data_range());
+    add("kernel stack", stack_range());
+    add("initrd", boot.initrd);
+    add("peripherals", {.start = kBoard.peripherals, .end = kBoard.peripherals_end});
+  }
+  [[nodiscard]] std::span<const shell::Region> all() const { return regions_; }
+
+ private:
+  void add(std::string_view name, Range range) {
+    // A list that is too short would only hide a line of `memmap`.
+    if (!range.empty()) (void)regions_.push_back({.name = name, .range = range});
+  }
+  StaticVector<shell::Region, atags::kMaxBootReserved + 8> regions_;
+};
+
+class Machine final : public shell::Platform {
+ public:
+  Machine() : board_(board_model(Mailbox::board_revision())) {}
+  std::uint64_t uptime_us() override { return started_.microseconds(); }
+  [[nodiscard]] std::string_view board() const override { return board_; }
+  [[nodiscard]] shell::BuildInfo build() const override {
+    return {.version = build_info::kVersion,
+            .revision = build_info::kRevision,
+            .compiler = "g++ " __VERSION__};
+  }
+  void poweroff(std::uint8_t status) override {
+    serial().flush();
+    power_off(status);
+  }
+  void reboot() override {
+    serial().flush();
+    reset();
+  }
+
+ private:
+  Stopwatch started_;
+  std::string_view board_;
+};
+
+/// Starts the heap that the command line asks for, or else the default one.
+/// Returns what could not be had, for the greeting to say; empty where all could.
+std::string_view start_heap(shell::HeapSetup& setup, const shell::BootOptions& options) {
+  const std::string_view wanted = options.allocator.value_or(kDefaultAllocator);
+  const auto started = setup.start(wanted, options.heap_bytes);
+  if (started) return {};
+  const bool unknown = started.error() == shell::SetupError::no_such_allocator;
+  const std::string_view allocator = unknown ? kDefaultAllocator : wanted;
+  const auto size = unknown ? options.heap_bytes : std::nullopt;
+  if (!setup.start(allocator, size) && !setup.start(kDefaultAllocator, std::nullopt)) {
+    panic("there is not enough free memory for a heap");
+  }
+  if (unknown) return "heap.allocator: there is no such allocator; bin was started";
+  if (started.error() == shell::SetupError::too_large) {
+    return "heap.size does not fit in free memory; the largest heap that does was started";
+  }
+  return "heap.size is too small to work in; the largest heap was started";
+}
+
+void report_problems(shell::Shell& shell, const shell::BootOptions& options,
+                     std::string_view heap_problem) {
+  for (const shell::OptionProblem& problem : options.problems) {
+    FixedText<640> line;
+    format(line, "{}: {}", problem.word, problem.reason);
+    shell.report("boot", "bad-option", line.view());
+  }
+  if (!heap_problem.empty()) shell.report("boot", "bad-option", heap_problem);
+}
+
+void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
+                      const shell::BootOptions& options) {
+  if (!boot.initrd.empty()) {
+    const auto bytes = memory_at(boot.initrd.start, boot.initrd.end);
+    (void)shell.run_script("initrd", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+  if (options.run) shell.run_line(*options.run);
+}
+
+[[noreturn]] void run_shell(const atags::BootInfo& boot) {
+  Machine machine;
+  const atags::MemoryMap memory = map_memory(boot);
+  const Regions regions(boot);
+  const shell::BootOptions options = shell::read_boot_options(boot.command_line);
+  shell::HandleTable handles;
+  shell::HeapSetup setup(heap(), handles, memory.largest_free());
+  const std::string_view heap_problem = start_heap(setup, options);
+  shell::Environment environment{.heap = heap(),
+                                 .handles = handles,
+                                 .setup = setup,
+                                 .platform = machine,
+                                 .boot = boot,
+                                 .memory = memory,
+                                 .regions = regions.all()};
+  shell::Shell shell(environment, serial(), options.mode.value_or(shell::Mode::plain));
+  shell.greet();
+  report_problems(shell, options, heap_problem);
+  run_boot_scripts(shell, boot, options);
+  shell.prompt();
+  for (;;) {
+    shell.poll();
+    yield();
+  }
+}
+
+}  // namespace
+
+/// Core 0 at EL1, with a stack and an empty .bss; `x0` is what the firmware
+/// passed. The MMU and the caches are off.
+extern "C" [[noreturn]] void kernel_start(std::uint64_t x0) {
+  for (const Constructor* each = __init_array_start; each != __init_array_end; ++each) (*each)();
+  serial().initialize();
+  const auto boot = atags::discover(candidates(x0));
+  if (!boot) stop_without_memory(boot.error());
+  run_shell(*boot);
+}
+
+/// The image is not where it was linked to be. Only code that is addressed
+/// relative to itself works: the serial line of its own, and this text.
+extern "C" void report_misplaced(std::uint64_t actual) {
+  serial().initialize();
+  FixedText<160> text;
+  format(text, "\nfatal: the kernel was loaded at {:#x}, but is linked for {:#x}.\n", actual,
+         text_range().start);
+  write_last_words(text.view());
+  write_last_words("Set kernel_address=0x80000 in config.txt.\nhalted\n");
+  halt();
+}
+
+}  // namespace heapscope::kernel
