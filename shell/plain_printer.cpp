@@ -2,7 +2,8 @@
 #include "shell/plain_printer.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include "shell/human_size.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -19,18 +20,6 @@ constexpr char shade(const Cell& cell) {
   if (cell.permille >= 1000) return kShades.back();
   const std::size_t between = kShades.size() - 2;
   return kShades[1 + cell.permille * between / 1000];
-}
-
-void write_human_size(TextSink& out, std::uint64_t bytes) {
-  constexpr std::array<std::string_view, 4> kUnits{"KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  std::uint64_t scale = 1024;
-  while (unit + 1 < kUnits.size() && bytes / scale >= 1024) {
-    scale *= 1024;
-    ++unit;
-  }
-  const std::uint64_t tenths = bytes % scale * 10 / scale;
-  format(out, "{}.{} {}", bytes / scale, tenths, kUnits[unit]);
 }
 
 /// Text from outside may hold bytes that a terminal would obey.
@@ -109,7 +98,7 @@ void PlainPrinter::wrapped(std::string_view text, std::size_t indent) {
   while (text.size() > room) {
     const std::size_t blank = text.substr(0, room).rfind(' ');
     const std::size_t taken = blank == std::string_view::npos ? room : blank + 1;
-    format(out_, "{}\n", text.substr(0, taken));
+    format(out_, "{}\n", text.substr(0, blank == std::string_view::npos ? room : blank));
     pad(indent);
     text.remove_prefix(taken);
   }

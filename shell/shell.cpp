@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "shell/human_size.hpp"
+
 namespace heapscope::shell {
 namespace {
 
@@ -74,8 +76,9 @@ void Shell::greet() {
   const alloc::Stats stats = environment_.heap.stats();
   format(output_, "heapscope {} ({}) on {}\n", build.version, build.revision,
          environment_.platform.board());
-  format(output_, "{} heap of {} bytes at {:#010x}. Type help for the commands.\n",
-         environment_.heap.allocator_name(), stats.heap_bytes, stats.start);
+  format(output_, "{} heap of ", environment_.heap.allocator_name());
+  write_human_size(output_, stats.heap_bytes);
+  format(output_, " at {:#010x}. Type help for the commands.\n", stats.start);
 }
 
 void Shell::report(std::string_view source, std::string_view kind, std::string_view message) {

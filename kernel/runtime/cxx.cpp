@@ -1,6 +1,7 @@
 // What compiled C++ expects of its runtime when there is no operating system:
 // the kernel never ends, and where the standard library would throw, it stops.
 #include <cstddef>
+#include <new>
 
 #include "base/panic.hpp"
 
@@ -19,10 +20,13 @@ void abort() { heapscope::panic("abort was called"); }
 
 namespace std {
 
+const nothrow_t nothrow{};
+
 void __throw_bad_alloc() { heapscope::panic("std::bad_alloc"); }
 void __throw_bad_array_new_length() { heapscope::panic("std::bad_array_new_length"); }
 void __throw_length_error(const char* what) { heapscope::panic("std::length_error: {}", what); }
 void __throw_logic_error(const char* what) { heapscope::panic("std::logic_error: {}", what); }
+void __throw_out_of_range(const char* what) { heapscope::panic("std::out_of_range: {}", what); }
 void __throw_out_of_range_fmt(const char* what, ...) {
   heapscope::panic("std::out_of_range: {}", what);
 }

@@ -1,0 +1,179 @@
+// `selftest`: whether C++ works in this kernel, on the machine it runs on: all
+// forms of new and delete, containers, and the memory functions.
+#include <array>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "shell/command.hpp"
+
+namespace heapscope::kernel {
+namespace {
+
+using shell::Arguments;
+using shell::Column;
+using shell::CommandRecord;
+using shell::Context;
+using shell::Value;
+
+int run(Context& context, const Arguments& arguments);
+
+constexpr std::array<std::string_view, 1> kExamples{"selftest"};
+constexpr CommandRecord kRecord{
+    .name = "selftest",
+    .usage = "selftest",
+    .summary = "check that C++ works in this kernel",
+    .help =
+        "Tries new and delete in all their forms, containers and the memory functions on the "
+        "watched heap, and checks that the heap is afterwards as it was before.",
+    .options = {},
+    .examples = kExamples,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
+
+struct Check {
+  std::string_view name;
+  bool (*passes)();
+};
+
+/// Keeps the compiler from leaving out an allocation that nobody looks at.
+template <class T>
+T* used(T* pointer) {
+  asm volatile("" : "+r"(pointer)::"memory");
+  return pointer;
+}
+
+bool aligned_to(const void* pointer, std::size_t align) {
+  return pointer != nullptr && reinterpret_cast<std::uintptr_t>(pointer) % align == 0;
+}
+
+struct alignas(128) Wide {
+  unsigned char bytes[200];
+};
+
+struct Counted {
+  static inline int alive = 0;
+  Counted() { ++alive; }
+  ~Counted() { --alive; }
+};
+
+bool single_objects() {
+  auto* const number = used(new std::uint64_t(42));
+  const bool good = aligned_to(number, 16) && *number == 42;
+  delete number;
+  auto* const unsized = used(static_cast<char*>(::operator new(5)));
+  ::operator delete(unsized);
+  return good;
+}
+
+bool arrays() {
+  auto* const bytes = used(new char[100]);
+  std::memset(bytes, 7, 100);
+  const bool good = aligned_to(bytes, 16) && bytes[99] == 7;
+  delete[] bytes;
+  auto* const objects = used(new Counted[5]);
+  const bool constructed = Counted::alive == 5;
+  delete[] objects;
+  return good && constructed && Counted::alive == 0;
+}
+
+bool aligned_objects() {
+  auto* const one = used(new Wide);
+  auto* const many = used(new Wide[3]);
+  const bool good = aligned_to(one, 128) && aligned_to(many, 128);
+  delete one;
+  delete[] many;
+  return good;
+}
+
+bool without_throwing() {
+  auto* const small = used(new (std::nothrow) char[64]);
+  auto* const aligned =
+      used(static_cast<char*>(::operator new (64, std::align_val_t{4096}, std::nothrow)));
+  void* const impossible = used(::operator new(SIZE_MAX / 2, std::nothrow));
+  const bool good = small != nullptr && aligned_to(aligned, 4096) && impossible == nullptr;
+  delete[] small;
+  ::operator delete (aligned, std::align_val_t{4096}, std::nothrow);
+  ::operator delete(impossible, std::nothrow);
+  return good;
+}
+
+bool containers() {
+  std::vector<std::string> names;
+  std::map<std::string, std::size_t> positions;
+  for (std::size_t i = 0; i < 100; ++i) {
+    names.push_back(std::string(i + 1, 'x'));
+    positions[names.back()] = i;
+  }
+  const auto owned = std::make_unique<std::vector<int>>(1000, 3);
+  return names[99].size() == 100 && positions.at(std::string(50, 'x')) == 49 && owned->back() == 3;
+}
+
+/// Copies between all alignments and of many lengths: on a board, an unaligned
+/// access before the MMU is on would end here.
+bool memory_functions() {
+  std::array<unsigned char, 64> from{};
+  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<unsigned char>(i + 1);
+  for (std::size_t to_at = 0; to_at < 8; ++to_at) {
+    for (std::size_t from_at = 0; from_at < 8; ++from_at) {
+      for (std::size_t length = 0; length < 40; ++length) {
+        std::array<unsigned char, 64> to{};
+        std::memcpy(used(&to[to_at]), used(&from[from_at]), length);
+        if (std::memcmp(&to[to_at], &from[from_at], length) != 0) return false;
+        if (to[to_at + length] != 0) return false;
+        std::memmove(used(&to[to_at + 1]), used(&to[to_at]), length);
+        if (std::memcmp(&to[to_at + 1], &from[from_at], length) != 0) return false;
+      }
+    }
+  }
+  return true;
+}
+
+constexpr std::array kChecks{
+    Check{.name = "new and delete", .passes = single_objects},
+    Check{.name = "new[] and delete[]", .passes = arrays},
+    Check{.name = "aligned new and delete", .passes = aligned_objects},
+    Check{.name = "new (nothrow)", .passes = without_throwing},
+    Check{.name = "containers", .passes = containers},
+    Check{.name = "memory functions", .passes = memory_functions},
+};
+
+constexpr std::array kColumns{
+    Column{.name = "check", .width = 24},
+    Column{.name = "ok"},
+};
+
+void show(shell::Reply& reply, std::string_view name, bool good) {
+  reply.begin_item();
+  reply.field("check", Value::text(name));
+  reply.field("ok", Value::boolean(good));
+  reply.end_item();
+}
+
+int run(Context& context, const Arguments&) {
+  const alloc::Stats before = context.environment.heap.stats();
+  const bool gives_back = context.environment.heap.allocator_name() != "bump";
+  std::size_t failed = 0;
+  context.reply.begin_list("checks", kColumns);
+  for (const Check& check : kChecks) {
+    const bool good = check.passes();
+    show(context.reply, check.name, good);
+    failed += good ? 0 : 1;
+  }
+  const alloc::Stats after = context.environment.heap.stats();
+  const bool same = after.live_blocks == before.live_blocks &&
+                    (!gives_back || (after.used_bytes == before.used_bytes &&
+                                     after.requested_bytes == before.requested_bytes));
+  show(context.reply, "the heap is as before", same);
+  failed += same ? 0 : 1;
+  context.reply.end_list();
+  if (failed == 0) return shell::kSuccess;
+  return context.reply.problem("selftest", "{} of the checks failed", failed);
+}
+
+}  // namespace
+}  // namespace heapscope::kernel
