@@ -1,0 +1,110 @@
+"""What the kernel image must not hold: instructions that fault on a board before
+the MMU is on, although QEMU runs them. And its header, as the firmware reads it.
+"""
+
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import KERNEL
+
+ELF = KERNEL.with_suffix(".elf")
+MAP = KERNEL.with_suffix(".map")
+
+# Exclusive and atomic accesses need cacheable memory: DDI0500, 6.5.1.
+EXCLUSIVE = re.compile(r"ld(a)?x[rp]|st(l)?x[rp]|cas|swp|ld(add|clr|eor|set|[us]m(ax|in))|__aarch64_")
+# Registers of 16 bytes are copied at whatever alignment the data has.
+VECTOR_REGISTER = re.compile(r"(?<![\w.<])[qdvsb][0-9]{1,2}(\.\w+)?(\[\d+\])?(?=[,} ]|$)")
+# dc zva and the like fault on memory that is not cacheable.
+CACHE_ZEROING = re.compile(r"^zva")
+
+# What may come from archives that were not built for this kernel.
+FOREIGN_OBJECTS = {"tree.o"}
+
+HEADER = struct.Struct("<II QQQ 3Q 4s I")
+
+
+@pytest.fixture(scope="module")
+def instructions() -> list[tuple[str, str, str]]:
+    """(address, mnemonic, operands) of every instruction of the kernel."""
+    listing = subprocess.run(
+        ["aarch64-linux-gnu-objdump", "-d", "--no-show-raw-insn", ELF],
+        check=True, capture_output=True, text=True).stdout
+    line = re.compile(r"^\s*([0-9a-f]+):\t(\S+)(?:\t(.*))?$", re.MULTILINE)
+    found = [(address, mnemonic, (operands or "").split("//")[0].strip())
+             for address, mnemonic, operands in line.findall(listing)]
+    assert len(found) > 5000
+    return found
+
+
+def access_bytes(mnemonic: str, operands: str) -> int:
+    """How many bytes each register of a load or store takes."""
+    if mnemonic.endswith("b"):
+        return 1
+    if mnemonic.endswith("h"):
+        return 2
+    if mnemonic.endswith("sw"):
+        return 4
+    return 8 if operands.startswith("x") else 4
+
+
+def test_no_exclusive_or_atomic_access(instructions: list[tuple[str, str, str]]) -> None:
+    assert [each for each in instructions if EXCLUSIVE.match(each[1])] == []
+
+
+def test_no_vector_registers(instructions: list[tuple[str, str, str]]) -> None:
+    def without_symbols(operands: str) -> str:
+        return re.sub(r"<.*>", "", operands)
+    assert [each for each in instructions
+            if VECTOR_REGISTER.search(without_symbols(each[2])) and each[1] != ".inst"] == []
+
+
+def test_no_cache_zeroing(instructions: list[tuple[str, str, str]]) -> None:
+    assert [each for each in instructions if each[1] == "dc" and CACHE_ZEROING.match(each[2])] == []
+
+
+def test_every_offset_is_a_multiple_of_the_access(
+        instructions: list[tuple[str, str, str]]) -> None:
+    """With -mstrict-align on every object, bases are aligned as their types are."""
+    offset = re.compile(r"\[(\w+), #(-?\d+)\]|\[(\w+)\], #(-?\d+)")
+    seen = 0
+    odd = []
+    for each in instructions:
+        _, mnemonic, operands = each
+        if not re.match(r"(ld|st)(u|t)?[rp]", mnemonic):
+            continue
+        match = offset.search(operands)
+        if not match:
+            continue
+        seen += 1
+        if int(match[2] or match[4]) % access_bytes(mnemonic, operands) != 0:
+            odd.append(each)
+    assert seen > 1000
+    assert odd == []
+
+
+def test_all_objects_are_compiled_for_strict_alignment() -> None:
+    commands = (KERNEL.parent.parent / "compile_commands.json").read_text()
+    compiled = [line for line in commands.splitlines() if '"command"' in line and ".cpp" in line]
+    assert compiled
+    for flag in ("-mstrict-align", "-mno-outline-atomics", "-mgeneral-regs-only"):
+        assert [line for line in compiled if flag not in line] == []
+
+
+def test_only_known_objects_come_from_foreign_archives() -> None:
+    members = re.findall(r"^/usr/\S+\.a\((\S+)\)", MAP.read_text(), re.MULTILINE)
+    assert set(members) <= FOREIGN_OBJECTS
+
+
+def test_the_image_header() -> None:
+    image = KERNEL.read_bytes()
+    (branch, _, text_offset, image_size, flags, _, _, _, magic, _) = HEADER.unpack_from(image)
+    assert branch >> 26 == 0b000101
+    assert text_offset == 0x80000
+    assert image_size > len(image)
+    assert flags == 0x2
+    assert magic == b"ARM\x64"
+    assert len(image) % 16 == 0

@@ -1,0 +1,156 @@
+"""The subcommands of ./heapscope: their options, and who carries them out.
+
+Options that several subcommands share are spelled the same in each.
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from build import KERNEL_IMAGE, build
+from failure import USAGE_STATUS, Failure
+from picocom import run_picocom
+from qemu import BOARDS, Hardware, check_inputs
+from run import run
+from script import read_lines, run_script
+from testing import run_tests
+
+_SIZE = re.compile(r"(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)[KMG]?")
+_LONGEST_TIMEOUT = 1_000_000
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, where argparse would print the usage as well."""
+        raise Failure(f"{message} (`{self.prog} --help` explains)", USAGE_STATUS)
+
+
+def main(arguments: list[str]) -> int:
+    _turn_signals_into_exits()
+    try:
+        options = _parser().parse_args(arguments)
+        return options.action(options)
+    except Failure as failure:
+        print(f"heapscope: {failure}", file=sys.stderr)
+        return failure.status
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python must not flush into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _turn_signals_into_exits() -> None:
+    """So that every `with` and `finally` ends its processes, and is not cut
+    short: picocom, ended, sends the signal to its whole process group."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for number in numbers:
+        signal.signal(number, leave)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="heapscope", allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    machine = _machine_options()
+
+    command = commands.add_parser(
+        "run", parents=[machine], allow_abbrev=False, help="boot the shell in this terminal",
+        description="Builds, and boots the shell in QEMU in this terminal. `poweroff N` ends it "
+        "with status N; Ctrl-] and then x always ends it. Input from a pipe is typed, and the "
+        "machine powered off at its end.")
+    command.set_defaults(action=lambda options: run(_hardware(options)))
+
+    command = commands.add_parser(
+        "script", parents=[machine], allow_abbrev=False, help="run a file of commands",
+        description="Boots, runs the commands of FILE and prints the replies and only those. "
+        "The status is 0 if every command succeeded, else that of the first that did not; "
+        "QEMU's if the script ended the machine; 125 if the machine went wrong.")
+    command.add_argument("file", metavar="FILE", help="the script; - is standard input")
+    command.add_argument("--mode", choices=("plain", "json"), help="the shell's output mode")
+    command.add_argument("--timeout", type=_seconds, default=60.0, metavar="SECONDS",
+                         help="how long the kernel may be silent (default 60)")
+    command.set_defaults(action=_script)
+
+    command = commands.add_parser(
+        "picocom", parents=[machine], allow_abbrev=False, help="attach picocom to QEMU",
+        description="Boots QEMU behind a pseudo-terminal and attaches picocom to it, as to a "
+        "board. Ctrl-A and then Ctrl-X leaves.")
+    command.set_defaults(action=lambda options: run_picocom(_hardware(options)))
+
+    command = commands.add_parser(
+        "test", allow_abbrev=False, help="run every test",
+        description="Builds everything, runs every test, and ends with a count of them.")
+    command.add_argument("-R", dest="pattern", metavar="REGEX", help="only tests whose name matches")
+    command.add_argument("--long", action="store_true", help="the long tests too")
+    command.set_defaults(action=lambda options: run_tests(options.pattern, options.long))
+    return parser
+
+
+def _machine_options() -> _Parser:
+    machine = _Parser(add_help=False)
+    machine.add_argument("--board", choices=BOARDS, default=BOARDS[0],
+                         help=f"the QEMU machine (default {BOARDS[0]})")
+    machine.add_argument("--allocator", choices=("bump", "bin"), help="the heap's allocator")
+    machine.add_argument("--heap", type=_size, metavar="SIZE", help="the heap's size, such as 64K")
+    machine.add_argument("--append", default="", metavar="TEXT",
+                         help="more words for the kernel command line")
+    machine.add_argument("--initrd", type=Path, metavar="FILE",
+                         help="an initrd; run as a script if it begins with #!heapscope")
+    machine.add_argument("--kernel", type=Path, metavar="IMAGE",
+                         help="use this image instead of building one")
+    machine.add_argument("--dtb", type=Path, metavar="FILE",
+                         help="a device tree, in place of boot tags")
+    return machine
+
+
+def _script(options: argparse.Namespace) -> int:
+    lines = read_lines(options.file)  # a bad script is known before anything is built
+    return run_script(_hardware(options), lines, options.timeout)
+
+
+def _hardware(options: argparse.Namespace) -> Hardware:
+    """The machine that the options ask for; its kernel is built by this."""
+    mode = getattr(options, "mode", None)
+    words = [
+        f"heap.allocator={options.allocator}" if options.allocator else "",
+        f"heap.size={options.heap}" if options.heap else "",
+        f"shell.mode={mode}" if mode else "",
+        options.append,
+    ]
+    hardware = Hardware(
+        kernel=options.kernel or KERNEL_IMAGE, board=options.board,
+        command_line=" ".join(word for word in words if word),
+        initrd=options.initrd, dtb=options.dtb)
+    check_inputs(hardware)
+    if options.kernel is None:
+        build("pi3")
+    return hardware
+
+
+def _size(text: str) -> str:
+    if not _SIZE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size (64K, 16M, 0x10000)")
+    return text
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise argparse.ArgumentTypeError(f"it must be above 0 and at most {_LONGEST_TIMEOUT}")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
