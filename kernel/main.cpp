@@ -193,16 +193,4 @@ extern "C" [[noreturn]] void kernel_start(std::uint64_t x0) {
   run_shell(*boot);
 }
 
-/// The image is not where it was linked to be. Only code that is addressed
-/// relative to itself works: the serial line of its own, and this text.
-extern "C" void report_misplaced(std::uint64_t actual) {
-  serial().initialize();
-  FixedText<160> text;
-  format(text, "\nfatal: the kernel was loaded at {:#x}, but is linked for {:#x}.\n", actual,
-         text_range().start);
-  write_last_words(text.view());
-  write_last_words("Set kernel_address=0x80000 in config.txt.\nhalted\n");
-  halt();
-}
-
 }  // namespace heapscope::kernel

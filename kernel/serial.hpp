@@ -12,10 +12,22 @@
 
 namespace heapscope::kernel {
 
+inline constexpr uart::MiniUartPlace kSerialPlace{.aux_base = kBoard.aux, .gpio_base = kBoard.gpio};
+
+/// The clock that the baud rate is made from, in Hz. The nominal rate has been
+/// wrong in some firmwares, so that the measured one is asked for first.
+[[nodiscard]] std::uint32_t core_clock_hz();
+
+/// Sets the line up. A clock that no divisor fits is a wrong answer of the
+/// firmware; then the default one is taken.
+inline void start_line(uart::MiniUart<Mmio>& uart) {
+  if (uart.initialize(core_clock_hz(), kBoard.baud)) return;
+  (void)uart.initialize(kBoard.default_core_clock_hz, kBoard.baud);
+}
+
 class Serial final : public shell::Console {
  public:
-  constexpr explicit Serial(uart::ReceiveRing& ring)
-      : uart_(bus_, {.aux_base = kBoard.aux, .gpio_base = kBoard.gpio}, ring) {}
+  constexpr explicit Serial(uart::ReceiveRing& ring) : uart_(bus_, kSerialPlace, ring) {}
 
   /// Asks for the core clock and sets the line up. To be called first.
   void initialize();

@@ -60,7 +60,7 @@ std::string_view apply(const Word& word, BootOptions& options) {
   if (word.key == "shell.mode") {
     const auto mode = mode_named(word.value);
     if (!mode) return "there is no such mode";
-    options.mode = *mode;
+    options.mode = mode;
     return {};
   }
   if (word.key == "shell.run") {

@@ -40,6 +40,8 @@ constexpr std::uint64_t largest_in(std::uint64_t room) {
 }
 
 Range aligned(Range range) {
+  // The last few addresses of all have no multiple of the unit above them.
+  if (range.start > UINT64_MAX - (kUnit - 1)) return {};
   const Range inner{.start = round_up(range.start), .end = range.end / kUnit * kUnit};
   return inner.empty() ? Range{} : inner;
 }

@@ -56,11 +56,21 @@ bool LineReader::swallow_escape(std::uint8_t byte) {
       ring();
       return true;
     case Escape::begun:
+      if (byte == kEscape) {
+        // The Escape key, and then perhaps a key that sends a sequence.
+        ring();
+        return true;
+      }
       escape_ = byte == '[' ? Escape::sequence : byte == 'O' ? Escape::single : Escape::none;
       // After a lone escape the next key is meant as it is.
       return escape_ != Escape::none;
     case Escape::sequence:
-      if (byte >= 0x40 && byte <= 0x7e) escape_ = Escape::none;
+      if (byte == '[') {
+        // F1 to F5 of the Linux console: a second "[" and one more byte.
+        escape_ = Escape::single;
+      } else if (byte >= 0x40 && byte <= 0x7e) {
+        escape_ = Escape::none;
+      }
       return true;
     case Escape::single:
       escape_ = Escape::none;
@@ -71,7 +81,7 @@ bool LineReader::swallow_escape(std::uint8_t byte) {
 
 std::size_t LineReader::limit() const {
   if (size_ == 0 || buffer_[0] != '@') return kMaxLine;
-  const std::size_t blank = line().substr(0, kMaxTag + 1).find_first_of(" \t");
+  const std::size_t blank = line().substr(0, kMaxTag + 2).find_first_of(" \t");
   const std::size_t prefix =
       blank == std::string_view::npos ? std::min(size_, kMaxTag + 1) : blank + 1;
   return kMaxLine + prefix;
