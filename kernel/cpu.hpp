@@ -26,10 +26,23 @@ inline std::uint64_t read_counter() {
   asm volatile("isb\n mrs %0, cntpct_el0" : "=r"(ticks)::"memory");
   return ticks;
 }
+/// The same without waiting for what comes before: for measuring roughly.
+inline std::uint64_t read_counter_unordered() {
+  std::uint64_t ticks = 0;
+  asm volatile("mrs %0, cntpct_el0" : "=r"(ticks));
+  return ticks;
+}
 inline std::uint64_t read_counter_frequency() {
   std::uint64_t frequency = 0;
   asm volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
   return frequency;
+}
+
+/// This core's number, 0 to 3.
+inline std::uint32_t core_number() {
+  std::uint64_t affinity = 0;
+  asm("mrs %0, mpidr_el1" : "=r"(affinity));
+  return static_cast<std::uint32_t>(affinity & 0xff);
 }
 
 /// Tells the core, or an emulator, that this loop is only waiting.

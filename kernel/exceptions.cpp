@@ -30,7 +30,8 @@ constexpr bool has_fault_address(std::uint64_t esr) {
 
 void report(std::uint64_t vector, const ExceptionFrame& frame) {
   LastWords out;
-  format(out, "\nfatal: {}: {}\n", vector_name(vector), exception_class_name(frame.esr));
+  format(out, "\nfatal: {}{}: {}\n", vector_kind(vector), vector_origin(vector),
+         exception_class_name(frame.esr));
   format(out, "ESR {:#010x}  ELR {:#018x}  SPSR {:#010x}\n", frame.esr, frame.elr, frame.spsr);
   if (has_fault_address(frame.esr)) format(out, "FAR {:#018x}\n", frame.far);
   for (std::size_t i = 0; i < 31; ++i) {
@@ -41,24 +42,16 @@ void report(std::uint64_t vector, const ExceptionFrame& frame) {
 
 }  // namespace
 
-std::string_view vector_name(std::uint64_t vector) {
-  static constexpr std::array<std::string_view, 16> kNames{"synchronous exception on SP_EL0",
-                                                           "IRQ on SP_EL0",
-                                                           "FIQ on SP_EL0",
-                                                           "SError on SP_EL0",
-                                                           "synchronous exception",
-                                                           "IRQ",
-                                                           "FIQ",
-                                                           "SError",
-                                                           "synchronous exception in EL0",
-                                                           "IRQ in EL0",
-                                                           "FIQ in EL0",
-                                                           "SError in EL0",
-                                                           "synchronous exception in 32 bits",
-                                                           "IRQ in 32 bits",
-                                                           "FIQ in 32 bits",
-                                                           "SError in 32 bits"};
-  return vector < kNames.size() ? kNames[vector] : "unknown vector";
+std::string_view vector_kind(std::uint64_t vector) {
+  static constexpr std::array<std::string_view, 4> kKinds{"synchronous exception", "IRQ", "FIQ",
+                                                          "SError"};
+  return kKinds[vector % 4];
+}
+
+std::string_view vector_origin(std::uint64_t vector) {
+  static constexpr std::array<std::string_view, 4> kOrigins{"", " in a handler", " in EL0",
+                                                            " in 32 bits"};
+  return kOrigins[vector / 4 % 4];
 }
 
 std::string_view exception_class_name(std::uint64_t esr) {

@@ -21,8 +21,11 @@ static_assert(offsetof(ExceptionFrame, sp) == 248);
 static_assert(offsetof(ExceptionFrame, elr) == 256);
 static_assert(offsetof(ExceptionFrame, esr) == 272);
 
-/// The name of vector 0 to 15: which level it came from, and of which kind.
-[[nodiscard]] std::string_view vector_name(std::uint64_t vector);
+/// Of which kind vector 0 to 15 is: "synchronous exception", "IRQ", …
+[[nodiscard]] std::string_view vector_kind(std::uint64_t vector);
+
+/// Where it came from, as the rest of a sentence; empty for the kernel itself.
+[[nodiscard]] std::string_view vector_origin(std::uint64_t vector);
 
 /// What the exception class of ESR_EL1 says, bits 31 to 26 (Arm ARM, D17.2.37).
 [[nodiscard]] std::string_view exception_class_name(std::uint64_t esr);

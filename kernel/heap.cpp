@@ -8,12 +8,12 @@
 #include "alloc/bump_allocator.hpp"
 #include "alloc/locked_heap.hpp"
 #include "base/panic.hpp"
-#include "kernel/interrupt_lock.hpp"
+#include "kernel/spin_lock.hpp"
 
 namespace heapscope::kernel {
 namespace {
 
-constinit alloc::LockedHeap<InterruptLock, alloc::BumpAllocator, alloc::BinAllocator> the_heap;
+constinit alloc::LockedHeap<SpinLock, alloc::BumpAllocator, alloc::BinAllocator> the_heap;
 
 /// What `new` asks for. Not every form of `delete` knows the size, so that the
 /// size is rounded to what the heap would grant anyway: then a block's requested
@@ -27,7 +27,8 @@ alloc::Layout layout_for(std::size_t size, std::size_t align) {
   return {.size = rounded, .align = std::max(align, unit)};
 }
 
-void* take_or_null(std::size_t size, std::size_t align) {
+// The lock and the allocator are not compiled into every form of new and delete.
+[[gnu::noinline]] void* take_or_null(std::size_t size, std::size_t align) {
   const auto address = the_heap.allocate(layout_for(size, align));
   return address ? reinterpret_cast<void*>(*address) : nullptr;
 }
@@ -44,13 +45,13 @@ void check_given_back(const void* memory, Result<void, alloc::HeapError> freed) 
         alloc::error_text(freed.error()));
 }
 
-void give_back(void* memory) {
+[[gnu::noinline]] void give_back(void* memory) {
   if (memory == nullptr) return;
   const auto address = reinterpret_cast<alloc::Address>(memory);
   check_given_back(memory, the_heap.deallocate_unsized(address));
 }
 
-void give_back(void* memory, std::size_t size, std::size_t align) {
+[[gnu::noinline]] void give_back(void* memory, std::size_t size, std::size_t align) {
   if (memory == nullptr) return;
   const auto address = reinterpret_cast<alloc::Address>(memory);
   check_given_back(memory, the_heap.deallocate(address, layout_for(size, align)));

@@ -6,6 +6,7 @@
 #include "board_constants.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/mmio.hpp"
+#include "kernel/mmu.hpp"
 
 namespace heapscope::kernel {
 namespace {
@@ -67,14 +68,18 @@ bool exchange() {
   const auto address = reinterpret_cast<std::uintptr_t>(&message);
   const auto letter = static_cast<std::uint32_t>(address | kBoard.gpu_alias) | kPropertyChannel;
   if (!wait_while(offsetof(MailboxRegisters, write_status), kFull)) return false;
-  memory_barrier();
+  clean_and_invalidate(std::as_bytes(std::span(&message, 1)));
   Mmio::write(kBoard.mailbox + offsetof(MailboxRegisters, write), letter);
   const Stopwatch waited;
   while (waited.microseconds() <= kPatienceMicroseconds) {
     if (!wait_while(offsetof(MailboxRegisters, read_status), kEmpty)) return false;
     const std::uint32_t answer = Mmio::read(kBoard.mailbox + offsetof(MailboxRegisters, read));
     // Letters of other channels are not for us; nobody else waits for them.
-    if ((answer & kChannelMask) == kPropertyChannel && answer == letter) return true;
+    if ((answer & kChannelMask) == kPropertyChannel && answer == letter) {
+      // The firmware wrote to memory behind the cache's back.
+      clean_and_invalidate(std::as_bytes(std::span(&message, 1)));
+      return true;
+    }
   }
   return false;
 }

@@ -16,7 +16,7 @@ enum class ClockId : std::uint32_t { core = 4 };
 /// Asks the firmware. Every question gives nothing where the firmware does not
 /// answer within half a second or does not know the tag: frequencies may switch
 /// meanwhile (raspberrypi/firmware#1376), but nobody should wait for ever.
-/// Core 0 only, and only while the data cache is off.
+/// Core 0 only.
 class Mailbox {
  public:
   /// The clock's rate in Hz, as the firmware measures it now.

@@ -1,4 +1,7 @@
 // The kernel from its first line of C++ to the prompt.
+#include <algorithm>
+#include <array>
+
 #include "atags/boot_info.hpp"
 #include "atags/memory_map.hpp"
 #include "base/panic.hpp"
@@ -9,6 +12,8 @@
 #include "kernel/heap.hpp"
 #include "kernel/image.hpp"
 #include "kernel/mailbox.hpp"
+#include "kernel/mmu.hpp"
+#include "kernel/page_tables.hpp"
 #include "kernel/power.hpp"
 #include "kernel/serial.hpp"
 #include "shell/boot_options.hpp"
@@ -25,6 +30,12 @@ namespace {
 
 constexpr std::string_view kDefaultAllocator = "bin";
 
+/// A copy of what the firmware left from kFirmwareTagsAddress on: the page that it
+/// begins in is not mapped later. A device tree at 0x100 is some 30 KiB long.
+alignas(16) constinit std::array<std::byte, std::size_t{64} * 1024> firmware_area{};
+
+constinit PageTables page_tables;
+
 /// Memory from `address` up to `end`, for reading what the firmware left there.
 std::span<const std::byte> memory_at(std::uint64_t address, std::uint64_t end) {
   // The compiler takes accesses near address 0 for mistakes unless it is kept
@@ -32,6 +43,12 @@ std::span<const std::byte> memory_at(std::uint64_t address, std::uint64_t end) {
   auto hidden = static_cast<std::uintptr_t>(address);
   asm("" : "+r"(hidden));
   return {reinterpret_cast<const std::byte*>(hidden), static_cast<std::size_t>(end - address)};
+}
+
+void keep_firmware_area() {
+  const std::uint64_t start = atags::kFirmwareTagsAddress;
+  const auto there = memory_at(start, start + firmware_area.size());
+  std::ranges::copy(there, firmware_area.begin());
 }
 
 atags::BootCandidates candidates(std::uint64_t x0) {
@@ -45,7 +62,7 @@ atags::BootCandidates candidates(std::uint64_t x0) {
   if (passed % 4 == 0 && (below || above)) {
     found.at_x0 = memory_at(passed, below ? image : kBoard.peripherals);
   }
-  found.at_0x100 = memory_at(atags::kFirmwareTagsAddress, image);
+  found.at_0x100 = firmware_area;
   found.mailbox_memory = Mailbox::arm_memory();
   return found;
 }
@@ -61,13 +78,71 @@ atags::BootCandidates candidates(std::uint64_t x0) {
   panic("nobody says where memory is");
 }
 
+Range whole_pages(Range range) {
+  constexpr std::uint64_t kMask = PageTables::kPageBytes - 1;
+  if (range.start > UINT64_MAX - kMask) return {};
+  return {.start = (range.start + kMask) & ~kMask, .end = range.end & ~kMask};
+}
+
 atags::MemoryMap map_memory(const atags::BootInfo& boot) {
   StaticVector<Range, atags::kMaxReserved> reserved;
   (void)reserved.push_back({.start = 0, .end = kernel_end()});
   (void)reserved.push_back(boot.initrd);
   static_assert(atags::kMaxReserved >= atags::kMaxBootReserved + 2);
   for (const Range& range : boot.reserved) (void)reserved.push_back(range);
-  return atags::make_memory_map(boot.banks, kBoard.peripherals, reserved);
+  // Only whole pages can be mapped.
+  StaticVector<Range, atags::kMaxBanks> banks;
+  for (const Range& bank : boot.banks) (void)banks.push_back(whole_pages(bank));
+  return atags::make_memory_map(banks, kBoard.peripherals, reserved);
+}
+
+/// Maps the part of memory that `hole` leaves of `range`.
+Result<void, MapError> map_around(Range range, Range hole) {
+  const Range before{.start = range.start, .end = std::min(range.end, hole.start)};
+  const Range after{.start = std::max(range.start, hole.end), .end = range.end};
+  if (!before.empty()) {
+    if (const auto mapped = page_tables.map(before, PageUse::data); !mapped) return mapped;
+  }
+  return after.empty() ? Result<void, MapError>{} : page_tables.map(after, PageUse::data);
+}
+
+/// The kernel's parts with the rights that each needs; no guard page, no page 0,
+/// and memory that is not the cores'.
+Result<void, MapError> map_kernel() {
+  struct Part {
+    Range range;
+    PageUse use;
+  };
+  const std::array parts{
+      Part{.range = text_range(), .use = PageUse::code},
+      Part{.range = rodata_range(), .use = PageUse::constants},
+      Part{.range = data_range(), .use = PageUse::data},
+      Part{.range = {.start = kBoard.peripherals, .end = kBoard.peripherals_end},
+           .use = PageUse::device},
+  };
+  for (const Part& part : parts) {
+    if (const auto mapped = page_tables.map(part.range, part.use); !mapped) return mapped;
+  }
+  for (std::uint64_t core = 0; core < kCores; ++core) {
+    for (const Range stack : {stack_of(core), exception_stack_of(core)}) {
+      if (const auto mapped = page_tables.map(stack, PageUse::data); !mapped) return mapped;
+    }
+  }
+  return {};
+}
+
+Result<void, MapError> map_banks(const atags::MemoryMap& memory) {
+  const Range kernel{.start = text_range().start, .end = kernel_end()};
+  for (const Range& bank : memory.banks) {
+    const Range usable{.start = std::max(bank.start, PageTables::kPageBytes), .end = bank.end};
+    if (const auto mapped = map_around(usable, kernel); !mapped) return mapped;
+  }
+  return {};
+}
+
+void start_mmu(const atags::MemoryMap& memory) {
+  if (!map_kernel() || !map_banks(memory)) panic("memory is in too many pieces to be mapped");
+  enable_mmu(page_tables);
 }
 
 /// The parts of memory that stay what they are, for `memmap`.
@@ -79,7 +154,7 @@ class Regions {
     add("kernel text", text_range());
     add("kernel constants", rodata_range());
     add("kernel data", data_range());
-    add("kernel stack", stack_range());
+    add("kernel stacks", stacks_range());
     add("initrd", boot.initrd);
     add("peripherals", {.start = kBoard.peripherals, .end = kBoard.peripherals_end});
   }
@@ -156,8 +231,9 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
 }
 
 [[noreturn]] void run_shell(const atags::BootInfo& boot) {
-  Machine machine;
   const atags::MemoryMap memory = map_memory(boot);
+  start_mmu(memory);
+  Machine machine;
   const Regions regions(boot);
   const shell::BootOptions options = shell::read_boot_options(boot.command_line);
   shell::HandleTable handles;
@@ -188,6 +264,7 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
 extern "C" [[noreturn]] void kernel_start(std::uint64_t x0) {
   for (const Constructor* each = __init_array_start; each != __init_array_end; ++each) (*each)();
   serial().initialize();
+  keep_firmware_area();
   const auto boot = atags::discover(candidates(x0));
   if (!boot) stop_without_memory(boot.error());
   run_shell(*boot);

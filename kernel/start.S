@@ -73,9 +73,8 @@ at_el1:
     ldr     x1, =__link_address
     cmp     x0, x1
     b.ne    misplaced
-    adrp    x1, __stack_end
-    add     x1, x1, :lo12:__stack_end
-    mov     sp, x1
+    mov     x0, xzr             // Core 0.
+    bl      set_stacks
     adrp    x1, exception_vectors
     add     x1, x1, :lo12:exception_vectors
     msr     vbar_el1, x1
@@ -93,6 +92,22 @@ at_el1:
     mov     x0, x20
     bl      kernel_start
     b       park
+
+// x0: the core. Its exceptions are handled on a stack of their own (SP_EL1), all
+// else runs on the other one (SP_EL0).
+set_stacks:
+    adrp    x1, __stacks_start
+    add     x1, x1, :lo12:__stacks_start
+    ldr     x2, =__core_stack_stride
+    madd    x1, x0, x2, x1
+    add     x3, x1, x2          // The end of the core's part.
+    msr     spsel, #1
+    mov     sp, x3
+    msr     spsel, #0
+    ldr     x2, =__stack_top_offset
+    add     x1, x1, x2
+    mov     sp, x1
+    ret
 
 // Nothing can be relied on but what is addressed relative to the code itself.
 misplaced:

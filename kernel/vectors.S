@@ -47,7 +47,10 @@ save_and_handle:
     stp     x24, x25, [sp, #192]
     stp     x26, x27, [sp, #208]
     stp     x28, x29, [sp, #224]
-    add     x1, sp, #288        // The stack pointer before the exception.
+    mrs     x1, sp_el0          // The stack of what was interrupted; a handler that
+    add     x2, sp, #288        // is itself interrupted (vectors 4 to 7) runs on this.
+    tst     x0, #4
+    csel    x1, x2, x1, ne
     stp     x30, x1, [sp, #240]
     mrs     x1, elr_el1
     mrs     x2, spsr_el1

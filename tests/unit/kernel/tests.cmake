@@ -1,0 +1,14 @@
+# What of the kernel is pure computation is tested on the host as well.
+add_library(kernel STATIC ${PROJECT_SOURCE_DIR}/kernel/page_tables.cpp)
+target_link_libraries(kernel PUBLIC base)
+heapscope_room(kernel)
+
+heapscope_unit_test(kernel
+  unit/kernel/page_tables_test.cpp
+  unit/kernel/ticket_lock_test.cpp)
+target_include_directories(kernel_test PRIVATE unit/kernel)
+
+add_test(NAME unit.kernel.heap_under_thread_sanitizer
+  COMMAND ${CMAKE_CURRENT_LIST_DIR}/run_under_tsan.sh ${CMAKE_CXX_COMPILER}
+    ${CMAKE_CURRENT_BINARY_DIR})
+set_tests_properties(unit.kernel.heap_under_thread_sanitizer PROPERTIES LABELS unit TIMEOUT 300)
