@@ -1,4 +1,4 @@
-"""Builds one CMake preset, quietly unless there is work or it fails.
+"""Builds one CMake preset, quietly unless it takes a while or fails.
 
 Used by every subcommand that needs the kernel or the host tests.
 """
@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Iterator
 
 from failure import Failure
+from processes import stop
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 KERNEL_IMAGE = PROJECT_ROOT / "build" / "pi3" / "kernel" / "kernel8.img"
+
+# A build that has nothing to do takes less than that and is not worth a line.
+_PATIENCE_SECONDS = 1.0
 
 
 def build(preset: str) -> None:
@@ -21,13 +25,10 @@ def build(preset: str) -> None:
     directory = PROJECT_ROOT / "build" / preset
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory / ".heapscope.lock"):
-        configured = _is_configured(directory)
-        if configured and not _has_work(directory):
-            return
-        print(f"heapscope: building {preset} ...", file=sys.stderr, flush=True)
-        if not configured:
-            _run(["cmake", "--preset", preset], preset)
-        _run(["cmake", "--build", "--preset", preset], preset)
+        commands = [["cmake", "--build", "--preset", preset]]
+        if not _is_configured(directory):
+            commands.insert(0, ["cmake", "--preset", preset])
+        _run_all(commands, preset)
 
 
 @contextmanager
@@ -45,15 +46,21 @@ def _is_configured(directory: Path) -> bool:
     return ninja_file.exists() and ninja_file.stat().st_mtime >= presets.stat().st_mtime
 
 
-def _has_work(directory: Path) -> bool:
-    dry_run = subprocess.run(["ninja", "-n", "-C", str(directory)], capture_output=True, text=True)
-    return "no work to do" not in dry_run.stdout
-
-
-def _run(command: list[str], preset: str) -> None:
-    result = subprocess.run(
-        command, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if result.returncode != 0:
-        sys.stderr.buffer.write(result.stdout)
-        raise Failure(f"building {preset} failed")
+def _run_all(commands: list[list[str]], preset: str) -> None:
+    patience: float | None = _PATIENCE_SECONDS
+    for command in commands:
+        process = subprocess.Popen(
+            command, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            try:
+                output, _ = process.communicate(timeout=patience)
+            except subprocess.TimeoutExpired:
+                print(f"heapscope: building {preset} ...", file=sys.stderr, flush=True)
+                patience = None
+                output, _ = process.communicate()
+        finally:
+            stop(process)
+        if process.returncode != 0:
+            sys.stderr.buffer.write(output)
+            raise Failure(f"building {preset} failed")

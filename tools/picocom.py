@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from failure import MACHINE_STATUS, USAGE_STATUS, Failure
-from qemu import Hardware, SocketMachine, stop
+from processes import stop
+from qemu import Hardware, SocketMachine
 from terminal import preserved_terminal
 
 _LINK_SECONDS = 10

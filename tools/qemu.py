@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from failure import MACHINE_STATUS, USAGE_STATUS, Failure
+from processes import exit_status, stop
 
 BOARDS = ("raspi3b", "raspi3ap")
 
@@ -26,7 +27,7 @@ _OTHER_TAG_BYTES = 20 + 16 + 8 + 1 + 8
 _INITRD_TAG_BYTES = 16
 
 _START_SECONDS = 30
-_STOP_SECONDS = 3
+_END_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -75,23 +76,6 @@ def command_for(hardware: Hardware, console: list[str]) -> list[str]:
     return command
 
 
-def exit_status(returncode: int) -> int:
-    """What a shell would call it: a signal counts from 128."""
-    return returncode if returncode >= 0 else 128 - returncode
-
-
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ends a process that this tool started, politely at first."""
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 class SocketMachine:
     """A machine whose console is a unix socket; it starts when that is connected."""
 
@@ -128,13 +112,16 @@ class SocketMachine:
             connection = socket.socket(socket.AF_UNIX)
             try:
                 connection.connect(str(self.socket_path))
-                return connection
             except OSError:
                 connection.close()
                 time.sleep(0.02)
+                continue
+            # Not needed any more, and left behind if this tool were killed.
+            self._remove_directory()
+            return connection
         raise Failure("QEMU does not listen on its socket", MACHINE_STATUS)
 
-    def wait(self, seconds: float = _STOP_SECONDS) -> int | None:
+    def wait(self, seconds: float = _END_SECONDS) -> int | None:
         """The exit status of a machine that is ending by itself; None if it is not."""
         try:
             return exit_status(self.process.wait(seconds))

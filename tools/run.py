@@ -11,7 +11,8 @@ import sys
 import threading
 
 from failure import MACHINE_STATUS, Failure
-from qemu import Hardware, SocketMachine, command_for, exit_status, stop
+from processes import exit_status, stop
+from qemu import Hardware, SocketMachine, command_for
 from session import receive
 from terminal import preserved_terminal
 

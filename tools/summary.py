@@ -37,7 +37,13 @@ def succeeded(counts: Counts) -> bool:
 
 def _system_counts(report: Path, outcome: str) -> Counts:
     """A run that failed as a whole (a time limit, say) fails even if no case did."""
-    counts: Counts = Counter(_pytest_outcome(case) for case in _cases(report))
+    outcomes: dict[tuple[str, str], str] = {}
+    for case in _cases(report):
+        # A test that fails and whose fixture fails after it is in there twice.
+        key = (case.get("classname", ""), case.get("name", ""))
+        if outcomes.get(key) != "failed":
+            outcomes[key] = _pytest_outcome(case)
+    counts: Counts = Counter(outcomes.values())
     if not counts or (outcome == "failed" and not counts["failed"]):
         counts["failed"] += 1
     return counts

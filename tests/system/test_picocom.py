@@ -3,6 +3,7 @@ is kept by a terminal emulator.
 """
 
 import time
+from typing import Iterator
 
 import pexpect
 import pyte
@@ -54,7 +55,7 @@ class Person:
 
 
 @pytest.fixture
-def person() -> Person:
+def person() -> Iterator[Person]:
     person = Person()
     yield person
     person.close()

@@ -1,6 +1,7 @@
 """`./heapscope run` from end to end, in a terminal and with a pipe."""
 
 import subprocess
+from typing import Iterator
 
 import pexpect
 import pytest
@@ -13,7 +14,7 @@ END = "\r+\n"
 
 
 @pytest.fixture
-def run() -> pexpect.spawn:
+def run() -> Iterator[pexpect.spawn]:
     process = pexpect.spawn(
         str(HEAPSCOPE), ["run", "--kernel", str(KERNEL)], timeout=30, encoding="latin-1")
     yield process
