@@ -26,6 +26,8 @@ class RingBuffer {
     if (empty()) return std::nullopt;
     return bytes_[read_++ & (N - 1)];
   }
+  /// The oldest byte, which stays; the ring must not be empty.
+  [[nodiscard]] constexpr std::uint8_t front() const { return bytes_[read_ & (N - 1)]; }
   constexpr void clear() { read_ = written_; }
 
   [[nodiscard]] constexpr std::size_t size() const { return written_ - read_; }

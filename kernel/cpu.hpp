@@ -17,6 +17,8 @@ inline void write_interrupt_mask(std::uint64_t daif) {
 /// Masks IRQ and FIQ on this core.
 inline void mask_interrupts() { asm volatile("msr daifset, #3" ::: "memory"); }
 
+inline void unmask_interrupts() { asm volatile("msr daifclr, #3" ::: "memory"); }
+
 /// Orders all memory accesses before it and after it, for all observers.
 inline void memory_barrier() { asm volatile("dmb sy" ::: "memory"); }
 

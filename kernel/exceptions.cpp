@@ -6,6 +6,7 @@
 
 #include "base/format.hpp"
 #include "kernel/cpu.hpp"
+#include "kernel/interrupts.hpp"
 #include "kernel/serial.hpp"
 
 extern "C" const char semihosting_trap[];
@@ -17,6 +18,9 @@ class LastWords final : public TextSink {
  public:
   void write(std::string_view text) override { write_last_words(text); }
 };
+
+/// The vector of an IRQ that interrupts the kernel itself.
+constexpr std::uint64_t kInterrupt = 1;
 
 constexpr std::uint64_t exception_class(std::uint64_t esr) { return esr >> 26 & 0x3f; }
 
@@ -84,6 +88,10 @@ std::string_view exception_class_name(std::uint64_t esr) {
 }
 
 extern "C" void handle_exception(std::uint64_t vector, ExceptionFrame* frame) {
+  if (vector == kInterrupt) {
+    handle_interrupts();
+    return;
+  }
   const bool undefined = exception_class(frame->esr) == 0;
   if (undefined && frame->elr == reinterpret_cast<std::uintptr_t>(semihosting_trap)) {
     frame->elr += 4;

@@ -11,6 +11,7 @@
 #include "kernel/clock.hpp"
 #include "kernel/heap.hpp"
 #include "kernel/image.hpp"
+#include "kernel/interrupts.hpp"
 #include "kernel/mailbox.hpp"
 #include "kernel/mmu.hpp"
 #include "kernel/page_tables.hpp"
@@ -233,6 +234,7 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
 [[noreturn]] void run_shell(const atags::BootInfo& boot) {
   const atags::MemoryMap memory = map_memory(boot);
   start_mmu(memory);
+  start_interrupts();
   Machine machine;
   const Regions regions(boot);
   const shell::BootOptions options = shell::read_boot_options(boot.command_line);
@@ -252,8 +254,9 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
   run_boot_scripts(shell, boot, options);
   shell.prompt();
   for (;;) {
-    shell.poll();
-    yield();
+    while (shell.poll()) {
+    }
+    serial().wait();
   }
 }
 

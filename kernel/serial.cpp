@@ -24,6 +24,14 @@ void Serial::initialize() {
   uart_.set_attention(kControlC);
 }
 
+void Serial::wait() {
+  // A core that waits wakes up for a masked interrupt too, so that none is missed
+  // between the look and the wait.
+  const std::uint64_t before = CoreInterruptMask::mask();
+  if (!buffered_.has_input()) asm volatile("dsb sy\n wfi" ::: "memory");
+  CoreInterruptMask::restore(before);
+}
+
 Serial& serial() { return the_serial; }
 
 void write_last_words(std::string_view text) {

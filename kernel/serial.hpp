@@ -6,8 +6,10 @@
 #include <string_view>
 
 #include "board_constants.hpp"
+#include "kernel/cpu.hpp"
 #include "kernel/mmio.hpp"
 #include "shell/console.hpp"
+#include "uart/buffered_uart.hpp"
 #include "uart/mini_uart.hpp"
 
 namespace heapscope::kernel {
@@ -25,22 +27,41 @@ inline void start_line(uart::MiniUart<Mmio>& uart) {
   (void)uart.initialize(kBoard.default_core_clock_hz, kBoard.baud);
 }
 
+/// Keeps this core's interrupts away for a moment.
+struct CoreInterruptMask {
+  static std::uint64_t mask() {
+    const std::uint64_t before = read_interrupt_mask();
+    mask_interrupts();
+    return before;
+  }
+  static void restore(std::uint64_t before) { write_interrupt_mask(before); }
+};
+
 class Serial final : public shell::Console {
  public:
-  constexpr explicit Serial(uart::ReceiveRing& ring) : uart_(bus_, kSerialPlace, ring) {}
+  constexpr explicit Serial(uart::ReceiveRing& ring)
+      : uart_(bus_, kSerialPlace, ring), buffered_(uart_) {}
 
-  /// Asks for the core clock and sets the line up. To be called first.
+  /// Asks for the core clock and sets the line up, for polled use. To be called
+  /// first.
   void initialize();
+  /// From here on the line's interrupt does the work.
+  void start_interrupts() { buffered_.start(); }
+  /// For the interrupt's handler.
+  void handle_interrupt() { buffered_.handle_interrupt(); }
 
-  [[nodiscard]] std::optional<std::uint8_t> read() override { return uart_.read(); }
-  void write(std::string_view bytes) override { uart_.write(bytes); }
-  [[nodiscard]] bool take_interrupt() override { return uart_.take_attention(); }
+  [[nodiscard]] std::optional<std::uint8_t> read() override { return buffered_.read(); }
+  void write(std::string_view bytes) override { buffered_.write(bytes); }
+  [[nodiscard]] bool take_interrupt() override { return buffered_.take_attention(); }
+  /// Waits for the next interrupt, unless input waits already.
+  void wait();
   /// Waits until everything written has left.
-  void flush() { uart_.flush(); }
+  void flush() { buffered_.flush(); }
 
  private:
   Mmio bus_;
   uart::MiniUart<Mmio> uart_;
+  uart::BufferedUart<Mmio, CoreInterruptMask> buffered_;
 };
 
 /// The one serial line.

@@ -99,10 +99,12 @@ bool Shell::interrupted() {
   return interrupted_;
 }
 
-void Shell::poll() {
+bool Shell::poll() {
   if (console_.take_interrupt()) cancel_line();
   const auto byte = console_.read();
-  if (byte && reader_.feed(*byte)) finish_line();
+  if (!byte) return false;
+  if (reader_.feed(*byte)) finish_line();
+  return true;
 }
 
 void Shell::cancel_line() {

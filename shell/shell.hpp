@@ -36,11 +36,15 @@ class Shell {
   /// Shows the prompt, where the mode has one. Call before the first poll().
   void prompt();
 
-  /// Takes what has arrived on the console, if anything, and acts on it.
-  void poll();
+  /// Takes one byte that has arrived on the console and acts on it; false where
+  /// there was none.
+  bool poll();
 
   /// Runs a line as if it had been typed. Returns the status of its last command.
-  int run_line(std::string_view line) { return execute(line, false); }
+  int run_line(std::string_view line) {
+    interrupted_ = false;
+    return execute(line, false);
+  }
   /// Runs the lines of a script, up to its end or Ctrl-C. False, and one line of
   /// error, where the text is no script.
   bool run_script(std::string_view source, std::string_view text);

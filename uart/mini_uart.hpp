@@ -128,11 +128,26 @@ class MiniUart {
     return called;
   }
 
-  /// Whether the chip interrupts while it holds a byte. The handler has only to
-  /// poll(): taking the bytes ends the interrupt. Off after initialize().
-  void set_receive_interrupt(bool on) {
-    if (running_) write_aux(offsetof(AuxRegisters, ier), on ? ier::kReceive : 0);
+  /// Sends one byte if the chip has room for it at once; receives meanwhile.
+  /// False, and nothing sent, where it has none.
+  [[nodiscard]] bool try_write(std::uint8_t byte) {
+    if (!running_ || (serve_receiver() & lsr::kCanTakeByte) == 0) return false;
+    write_aux(offsetof(AuxRegisters, io), byte);
+    ++counters_.sent;
+    return true;
   }
+
+  /// Whether the chip interrupts while it holds a byte that arrived, and while it
+  /// has room for one to send. The second is always so when nothing is sent: it
+  /// is to be off then. Both are off after initialize().
+  void set_interrupts(bool receive, bool transmit) {
+    if (!running_) return;
+    write_aux(offsetof(AuxRegisters, ier),
+              (receive ? ier::kReceive : 0) | (transmit ? ier::kTransmit : 0));
+  }
+
+  /// Bytes that wait to be read.
+  [[nodiscard]] std::size_t waiting() const { return ring_->size(); }
 
   [[nodiscard]] constexpr MiniUartCounters counters() const { return counters_; }
 

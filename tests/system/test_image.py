@@ -6,7 +6,6 @@ its size.
 import re
 import struct
 import subprocess
-from pathlib import Path
 
 import pytest
 

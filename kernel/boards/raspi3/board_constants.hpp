@@ -14,6 +14,7 @@ struct BoardConstants {
   std::uintptr_t aux;             ///< Mini UART, with SPI 1 and 2.
   std::uintptr_t gpio;
   std::uintptr_t mailbox;
+  std::uintptr_t interrupt_controller;
   std::uintptr_t power_management;
   std::uint64_t stub_end;   ///< The firmware's stub and spin table lie below.
   std::uint64_t gpu_alias;  ///< What the GPU adds to an address to bypass its cache.
@@ -28,6 +29,7 @@ inline constexpr BoardConstants kBoard{
     .aux = 0x3f21'5000,
     .gpio = 0x3f20'0000,
     .mailbox = 0x3f00'b880,
+    .interrupt_controller = 0x3f00'b200,
     .power_management = 0x3f10'0000,
     .stub_end = 0x100,
     .gpu_alias = 0xc000'0000,

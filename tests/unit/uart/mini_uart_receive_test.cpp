@@ -145,13 +145,13 @@ TEST_F(MiniUartReceive, InterruptsWhileAByteWaitsAndOnlyThen) {
   rig.type_unattended("a");
   EXPECT_FALSE(rig.chip.interrupt_line()) << "off after initialize";
   rig.uart.poll();
-  rig.uart.set_receive_interrupt(true);
+  rig.uart.set_interrupts(true, false);
   EXPECT_FALSE(rig.chip.interrupt_line()) << "the transmitter's interrupt would storm";
   rig.type_unattended("b");
   EXPECT_TRUE(rig.chip.interrupt_line());
   rig.uart.poll();
   EXPECT_FALSE(rig.chip.interrupt_line());
-  rig.uart.set_receive_interrupt(false);
+  rig.uart.set_interrupts(false, false);
   rig.type_unattended("c");
   EXPECT_FALSE(rig.chip.interrupt_line());
   EXPECT_EQ(rig.read_all(), "abc");

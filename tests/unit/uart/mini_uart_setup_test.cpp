@@ -101,7 +101,7 @@ TEST(MiniUartSetup, TouchesNothingBeforeItIsInitialized) {
   UartRig rig;
   rig.uart.write("lost");
   rig.uart.poll();
-  rig.uart.set_receive_interrupt(true);
+  rig.uart.set_interrupts(true, false);
   EXPECT_FALSE(rig.uart.flush());
   EXPECT_FALSE(rig.uart.has_input());
   EXPECT_FALSE(rig.uart.take_attention());

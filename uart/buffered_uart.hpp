@@ -1,0 +1,165 @@
+// The mini UART driven by its interrupt: what arrives is taken at once, what is
+// to be sent waits in a ring, and the other side is told to stop in time.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/ring_buffer.hpp"
+#include "uart/mini_uart.hpp"
+
+namespace heapscope::uart {
+
+/// Holds what is to be sent: short, so that Ctrl-C is not answered behind seconds
+/// of output. 90 ms of line at 115200 baud.
+using TransmitRing = RingBuffer<1024>;
+
+/// How interrupts are kept away while the driver's state is between two others.
+/// `mask()` masks them and returns what `restore()` takes.
+template <class M>
+concept InterruptMask = requires(std::uint64_t state) {
+  { M::mask() } -> std::same_as<std::uint64_t>;
+  { M::restore(state) } -> std::same_as<void>;
+};
+
+/// Sits on an initialized MiniUart, which nobody else may use from start() on.
+/// Sends XOFF when the receive ring is three quarters full, and XON when it has
+/// drained to one quarter.
+template <RegisterBus Bus, InterruptMask Mask>
+class BufferedUart {
+ public:
+  static constexpr std::uint8_t kXon = 0x11;
+  static constexpr std::uint8_t kXoff = 0x13;
+  static constexpr std::size_t kStopAt = ReceiveRing::capacity() / 4 * 3;
+  static constexpr std::size_t kGoOnAt = ReceiveRing::capacity() / 4;
+
+  constexpr explicit BufferedUart(MiniUart<Bus>& uart) : uart_(&uart) {}
+
+  /// Lets the chip interrupt.
+  void start() {
+    const Guard guard;
+    uart_->set_interrupts(true, false);
+  }
+
+  /// To be called by the interrupt's handler, interrupts masked: takes what has
+  /// arrived and sends what waits, as far as the chip has room. O(FIFO).
+  void handle_interrupt() {
+    uart_->poll();
+    control_flow();
+    send_waiting();
+  }
+
+  /// The oldest byte that waits, if any.
+  [[nodiscard]] std::optional<std::uint8_t> read() {
+    const Guard guard;
+    const auto byte = uart_->read();
+    if (stopped_) {
+      control_flow();
+      send_waiting();
+    }
+    return byte;
+  }
+  [[nodiscard]] bool has_input() {
+    const Guard guard;
+    return uart_->has_input();
+  }
+  /// Whether Ctrl-C has arrived since the last call that said so.
+  [[nodiscard]] bool take_attention() {
+    const Guard guard;
+    return uart_->take_attention();
+  }
+
+  /// Queues all bytes for sending, waiting for room where there is none. A
+  /// transmitter that does not drain within kStatusReadLimit looks is given up
+  /// on, as MiniUart::write() does.
+  void write(std::string_view bytes) {
+    for (const char byte : bytes) write(static_cast<std::uint8_t>(byte));
+  }
+  void write(std::uint8_t byte) {
+    const Guard guard;
+    if (ring_.full()) make_room();
+    // The oldest byte was dropped and counted if there is still no room.
+    (void)ring_.push(byte);
+    send_waiting();
+  }
+
+  /// Waits until everything has left.
+  void flush() {
+    const Guard guard;
+    while (const auto byte = take_next()) uart_->write(*byte);
+    uart_->flush();
+    send_waiting();
+  }
+
+  [[nodiscard]] MiniUartCounters counters() const {
+    const Guard guard;
+    return uart_->counters();
+  }
+  /// How often the other side was told to stop.
+  [[nodiscard]] std::uint64_t stops() const { return stops_; }
+  /// Bytes that wait to be read.
+  [[nodiscard]] std::size_t waiting() const {
+    const Guard guard;
+    return uart_->waiting();
+  }
+
+ private:
+  class Guard {
+   public:
+    Guard() : state_(Mask::mask()) {}
+    ~Guard() { Mask::restore(state_); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    std::uint64_t state_;
+  };
+
+  /// What goes next: a request to stop or go on passes what waits.
+  std::optional<std::uint8_t> take_next() {
+    if (!urgent_) return ring_.pop();
+    const std::uint8_t byte = *urgent_;
+    urgent_.reset();
+    return byte;
+  }
+
+  void make_room() {
+    if (const auto byte = take_next()) uart_->write(*byte);
+  }
+
+  void send_waiting() {
+    for (std::uint32_t sent = 0; sent < kFifoDepth && (urgent_ || !ring_.empty()); ++sent) {
+      const std::uint8_t byte = urgent_ ? *urgent_ : ring_.front();
+      if (!uart_->try_write(byte)) break;
+      (void)take_next();
+    }
+    const bool more = urgent_ || !ring_.empty();
+    if (more == transmitting_) return;
+    transmitting_ = more;
+    uart_->set_interrupts(true, more);
+  }
+
+  void control_flow() {
+    const std::size_t waiting = uart_->waiting();
+    if (!stopped_ && waiting >= kStopAt) {
+      stopped_ = true;
+      ++stops_;
+      urgent_ = kXoff;
+    } else if (stopped_ && waiting <= kGoOnAt) {
+      stopped_ = false;
+      urgent_ = kXon;
+    }
+  }
+
+  MiniUart<Bus>* uart_;
+  TransmitRing ring_;
+  std::optional<std::uint8_t> urgent_{};
+  std::uint64_t stops_ = 0;
+  bool stopped_ = false;
+  bool transmitting_ = false;
+};
+
+}  // namespace heapscope::uart
