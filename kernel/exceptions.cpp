@@ -6,8 +6,11 @@
 
 #include "base/format.hpp"
 #include "kernel/cpu.hpp"
+#include "kernel/image.hpp"
 #include "kernel/interrupts.hpp"
+#include "kernel/recovery.hpp"
 #include "kernel/serial.hpp"
+#include "kernel/symbols.hpp"
 
 extern "C" const char semihosting_trap[];
 
@@ -19,6 +22,8 @@ class LastWords final : public TextSink {
   void write(std::string_view text) override { write_last_words(text); }
 };
 
+/// The vector of a fault of the kernel itself.
+constexpr std::uint64_t kFault = 0;
 /// The vector of an IRQ that interrupts the kernel itself.
 constexpr std::uint64_t kInterrupt = 1;
 
@@ -32,16 +37,13 @@ constexpr bool has_fault_address(std::uint64_t esr) {
          type == 0x34 || type == 0x35;
 }
 
-void report(std::uint64_t vector, const ExceptionFrame& frame) {
+void report(std::uint64_t vector, const FaultRecord& fault) {
   LastWords out;
-  format(out, "\nfatal: {}{}: {}\n", vector_kind(vector), vector_origin(vector),
-         exception_class_name(frame.esr));
-  format(out, "ESR {:#010x}  ELR {:#018x}  SPSR {:#010x}\n", frame.esr, frame.elr, frame.spsr);
-  if (has_fault_address(frame.esr)) format(out, "FAR {:#018x}\n", frame.far);
-  for (std::size_t i = 0; i < 31; ++i) {
-    format(out, "x{:<2} {:#018x}{}", i, frame.x[i], i % 3 == 2 ? "\n" : "  ");
-  }
-  format(out, "sp  {:#018x}\nhalted\n", frame.sp);
+  format(out, "\nfatal: {}{}: ", vector_kind(vector), vector_origin(vector));
+  describe_fault(out, fault);
+  out.write("\n");
+  write_details(out, fault);
+  out.write("halted\n");
 }
 
 }  // namespace
@@ -87,6 +89,48 @@ std::string_view exception_class_name(std::uint64_t esr) {
   }
 }
 
+FaultRecord::FaultRecord(const ExceptionFrame& at) : frame(at) {
+  // Each frame record holds the address of the next one and a return address
+  // (AAPCS64, 6.4.6). Nothing is read outside of the core's own stack.
+  const Range stack = stack_of(core_number());
+  std::uint64_t record = at.x[29];
+  while (record % 16 == 0 && record >= stack.start && record + 16 <= stack.end) {
+    const auto* words = reinterpret_cast<const std::uint64_t*>(record);
+    if (words[1] == 0 || !callers.push_back(words[1])) return;
+    // A stack grows downwards, so that its records lead upwards.
+    if (words[0] <= record) return;
+    record = words[0];
+  }
+}
+
+void describe_fault(TextSink& out, const FaultRecord& fault) {
+  const ExceptionFrame& frame = fault.frame;
+  out.write(exception_class_name(frame.esr));
+  if (has_fault_address(frame.esr)) format(out, " at {:#x}", frame.far);
+  out.write(" by ");
+  write_symbol(out, frame.elr);
+}
+
+void write_details(TextSink& out, const FaultRecord& fault) {
+  const ExceptionFrame& frame = fault.frame;
+  format(out, "ESR {:#010x}  ELR {:#018x}  SPSR {:#010x}\n", frame.esr, frame.elr, frame.spsr);
+  if (has_fault_address(frame.esr)) format(out, "FAR {:#018x}\n", frame.far);
+  for (std::size_t i = 0; i < 31; ++i) {
+    format(out, "x{:<2} {:#018x}{}", i, frame.x[i], i % 3 == 2 ? "\n" : "  ");
+  }
+  format(out, "sp  {:#018x}\n", frame.sp);
+  // A function that calls no other has its return address here and nowhere else.
+  out.write("x30 is in ");
+  write_symbol(out, frame.x[30] - 4);
+  out.write("\n");
+  for (const std::uint64_t caller : fault.callers) {
+    out.write("called from ");
+    // A return address is that of the instruction behind the call.
+    write_symbol(out, caller - 4);
+    out.write("\n");
+  }
+}
+
 extern "C" void handle_exception(std::uint64_t vector, ExceptionFrame* frame) {
   if (vector == kInterrupt) {
     handle_interrupts();
@@ -98,7 +142,8 @@ extern "C" void handle_exception(std::uint64_t vector, ExceptionFrame* frame) {
     frame->x[0] = ~std::uint64_t{0};
     return;
   }
-  report(vector, *frame);
+  if (vector == kFault && recover(*frame)) return;
+  report(vector, FaultRecord(*frame));
   halt();
 }
 

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/static_vector.hpp"
+#include "base/text_sink.hpp"
+
 namespace heapscope::kernel {
 
 /// The registers as vectors.S saves them.
@@ -29,5 +32,22 @@ static_assert(offsetof(ExceptionFrame, esr) == 272);
 
 /// What the exception class of ESR_EL1 says, bits 31 to 26 (Arm ARM, D17.2.37).
 [[nodiscard]] std::string_view exception_class_name(std::uint64_t esr);
+
+/// A fault as it was when it happened: the registers, and who had called whom.
+struct FaultRecord {
+  FaultRecord() = default;
+  /// Reads the stack that the frame's code was running on, which must be this
+  /// core's.
+  explicit FaultRecord(const ExceptionFrame& at);
+
+  ExceptionFrame frame{};
+  StaticVector<std::uint64_t, 16> callers;  ///< Return addresses, innermost first.
+};
+
+/// One line, without its end: what happened, to which address, by which code.
+void describe_fault(TextSink& out, const FaultRecord& fault);
+
+/// ESR, ELR, SPSR and FAR, all registers, and the callers by name.
+void write_details(TextSink& out, const FaultRecord& fault);
 
 }  // namespace heapscope::kernel

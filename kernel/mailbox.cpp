@@ -35,10 +35,18 @@ constexpr std::uint32_t kAnswered = 0x8000'0000;
 constexpr std::uint32_t kTagAnswered = 1U << 31;
 constexpr std::uint64_t kPatienceMicroseconds = 500'000;
 
+constexpr std::uint32_t kGetFirmwareRevision = 0x0000'0001;
 constexpr std::uint32_t kGetBoardRevision = 0x0001'0002;
+constexpr std::uint32_t kGetBoardSerial = 0x0001'0004;
 constexpr std::uint32_t kGetArmMemory = 0x0001'0005;
+constexpr std::uint32_t kGetGpuMemory = 0x0001'0006;
 constexpr std::uint32_t kGetClockRate = 0x0003'0002;
+constexpr std::uint32_t kGetTemperature = 0x0003'0006;
+constexpr std::uint32_t kGetThrottled = 0x0003'0046;
 constexpr std::uint32_t kGetClockRateMeasured = 0x0003'0047;
+
+/// The one sensor that there is.
+constexpr std::uint32_t kChipSensor = 0;
 
 /// One tag and the end of the list. The firmware writes the answer over it, so
 /// that it has whole cache lines to itself.
@@ -106,29 +114,53 @@ std::optional<Mailbox::Values> Mailbox::ask(std::uint32_t tag, Values values,
   return Values{buffer.values[0], buffer.values[1]};
 }
 
-std::optional<std::uint32_t> Mailbox::measured_clock(ClockId clock) {
-  const auto values = ask(kGetClockRateMeasured, {static_cast<std::uint32_t>(clock), 0}, 2);
+std::optional<std::uint32_t> Mailbox::ask_word(std::uint32_t tag) {
+  // The zeros matter: a mask in their place would clear bits of kGetThrottled.
+  const auto values = ask(tag, {0, 0}, 1);
+  if (!values) return std::nullopt;
+  return (*values)[0];
+}
+
+std::optional<std::uint32_t> Mailbox::ask_about(std::uint32_t tag, std::uint32_t id) {
+  const auto values = ask(tag, {id, 0}, 2);
+  // The firmware answers 0 where it does not know the clock or sensor.
   if (!values || (*values)[1] == 0) return std::nullopt;
   return (*values)[1];
 }
 
-std::optional<std::uint32_t> Mailbox::nominal_clock(ClockId clock) {
-  const auto values = ask(kGetClockRate, {static_cast<std::uint32_t>(clock), 0}, 2);
-  if (!values || (*values)[1] == 0) return std::nullopt;
-  return (*values)[1];
-}
-
-std::optional<Range> Mailbox::arm_memory() {
-  const auto values = ask(kGetArmMemory, {0, 0}, 2);
+std::optional<Range> Mailbox::ask_range(std::uint32_t tag) {
+  const auto values = ask(tag, {0, 0}, 2);
   if (!values || (*values)[1] == 0) return std::nullopt;
   const std::uint64_t start = (*values)[0];
   return Range{.start = start, .end = start + (*values)[1]};
 }
 
-std::optional<std::uint32_t> Mailbox::board_revision() {
-  const auto values = ask(kGetBoardRevision, {0, 0}, 1);
-  if (!values) return std::nullopt;
-  return (*values)[0];
+std::optional<std::uint32_t> Mailbox::measured_clock(ClockId clock) {
+  return ask_about(kGetClockRateMeasured, static_cast<std::uint32_t>(clock));
 }
+
+std::optional<std::uint32_t> Mailbox::nominal_clock(ClockId clock) {
+  return ask_about(kGetClockRate, static_cast<std::uint32_t>(clock));
+}
+
+std::optional<Range> Mailbox::arm_memory() { return ask_range(kGetArmMemory); }
+
+std::optional<Range> Mailbox::gpu_memory() { return ask_range(kGetGpuMemory); }
+
+std::optional<std::uint32_t> Mailbox::board_revision() { return ask_word(kGetBoardRevision); }
+
+std::optional<std::uint64_t> Mailbox::board_serial() {
+  const auto values = ask(kGetBoardSerial, {0, 0}, 2);
+  if (!values) return std::nullopt;
+  return std::uint64_t{(*values)[1]} << 32 | (*values)[0];
+}
+
+std::optional<std::uint32_t> Mailbox::firmware_revision() { return ask_word(kGetFirmwareRevision); }
+
+std::optional<std::uint32_t> Mailbox::temperature() {
+  return ask_about(kGetTemperature, kChipSensor);
+}
+
+std::optional<std::uint32_t> Mailbox::throttled() { return ask_word(kGetThrottled); }
 
 }  // namespace heapscope::kernel

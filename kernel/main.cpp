@@ -15,7 +15,9 @@
 #include "kernel/mailbox.hpp"
 #include "kernel/mmu.hpp"
 #include "kernel/page_tables.hpp"
+#include "kernel/performance.hpp"
 #include "kernel/power.hpp"
+#include "kernel/recovery.hpp"
 #include "kernel/serial.hpp"
 #include "shell/boot_options.hpp"
 #include "shell/shell.hpp"
@@ -171,13 +173,31 @@ class Regions {
 
 class Machine final : public shell::Platform {
  public:
-  Machine() : board_(board_model(Mailbox::board_revision())) {}
+  explicit Machine(Stopwatch started)
+      : started_(started), board_(board_model(Mailbox::board_revision())) {}
+  /// To be called when the first prompt is shown.
+  void note_end_of_boot() { boot_counts_ = counts(); }
+  [[nodiscard]] shell::Counts boot_counts() const override { return boot_counts_; }
   std::uint64_t uptime_us() override { return started_.microseconds(); }
+  shell::Counts counts() override {
+    return {.microseconds = started_.microseconds(),
+            .cycles = read_cycles(),
+            .instructions = read_instructions()};
+  }
   [[nodiscard]] std::string_view board() const override { return board_; }
   [[nodiscard]] shell::BuildInfo build() const override {
     return {.version = build_info::kVersion,
             .revision = build_info::kRevision,
             .compiler = "g++ " __VERSION__};
+  }
+  std::optional<shell::Fault> run_guarded(shell::Work& work, TextSink* details) override {
+    const auto record =
+        run_recoverably([](void* it) { static_cast<shell::Work*>(it)->run(); }, &work);
+    if (!record) return std::nullopt;
+    if (details != nullptr) write_details(*details, *record);
+    shell::Fault fault;
+    describe_fault(fault.summary, *record);
+    return fault;
   }
   void poweroff(std::uint8_t status) override {
     serial().flush();
@@ -191,6 +211,7 @@ class Machine final : public shell::Platform {
  private:
   Stopwatch started_;
   std::string_view board_;
+  shell::Counts boot_counts_;
 };
 
 /// Starts the heap that the command line asks for, or else the default one.
@@ -231,11 +252,11 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
   if (options.run) shell.run_line(*options.run);
 }
 
-[[noreturn]] void run_shell(const atags::BootInfo& boot) {
+[[noreturn]] void run_shell(const atags::BootInfo& boot, Stopwatch started) {
   const atags::MemoryMap memory = map_memory(boot);
   start_mmu(memory);
   start_interrupts();
-  Machine machine;
+  Machine machine(started);
   const Regions regions(boot);
   const shell::BootOptions options = shell::read_boot_options(boot.command_line);
   shell::HandleTable handles;
@@ -251,6 +272,7 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
   shell::Shell shell(environment, serial(), options.mode.value_or(shell::Mode::plain));
   shell.greet();
   report_problems(shell, options, heap_problem);
+  machine.note_end_of_boot();
   run_boot_scripts(shell, boot, options);
   shell.prompt();
   for (;;) {
@@ -265,12 +287,14 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
 /// Core 0 at EL1, with a stack and an empty .bss; `x0` is what the firmware
 /// passed. The MMU and the caches are off.
 extern "C" [[noreturn]] void kernel_start(std::uint64_t x0) {
+  start_performance_counters();
+  const Stopwatch started;
   for (const Constructor* each = __init_array_start; each != __init_array_end; ++each) (*each)();
   serial().initialize();
   keep_firmware_area();
   const auto boot = atags::discover(candidates(x0));
   if (!boot) stop_without_memory(boot.error());
-  run_shell(*boot);
+  run_shell(*boot, started);
 }
 
 }  // namespace heapscope::kernel

@@ -13,14 +13,18 @@ constinit Serial the_serial(receive_ring);
 
 }  // namespace
 
-std::uint32_t core_clock_hz() {
-  if (const auto measured = Mailbox::measured_clock(ClockId::core)) return *measured;
-  if (const auto nominal = Mailbox::nominal_clock(ClockId::core)) return *nominal;
-  return kBoard.default_core_clock_hz;
+CoreClock core_clock() {
+  if (const auto measured = Mailbox::measured_clock(ClockId::core)) {
+    return {.hz = *measured, .source = ClockSource::measured};
+  }
+  if (const auto nominal = Mailbox::nominal_clock(ClockId::core)) {
+    return {.hz = *nominal, .source = ClockSource::nominal};
+  }
+  return kAssumedClock;
 }
 
 void Serial::initialize() {
-  start_line(uart_);
+  setup_ = start_line(uart_);
   uart_.set_attention(kControlC);
 }
 
@@ -28,7 +32,7 @@ void Serial::wait() {
   // A core that waits wakes up for a masked interrupt too, so that none is missed
   // between the look and the wait.
   const std::uint64_t before = CoreInterruptMask::mask();
-  if (!buffered_.has_input()) asm volatile("dsb sy\n wfi" ::: "memory");
+  if (buffered_.idle()) asm volatile("dsb sy\n wfi" ::: "memory");
   CoreInterruptMask::restore(before);
 }
 

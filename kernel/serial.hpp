@@ -16,15 +16,40 @@ namespace heapscope::kernel {
 
 inline constexpr uart::MiniUartPlace kSerialPlace{.aux_base = kBoard.aux, .gpio_base = kBoard.gpio};
 
-/// The clock that the baud rate is made from, in Hz. The nominal rate has been
-/// wrong in some firmwares, so that the measured one is asked for first.
-[[nodiscard]] std::uint32_t core_clock_hz();
+/// Who said how fast the core clock is.
+enum class ClockSource : std::uint8_t {
+  measured,  ///< The firmware, which measured it.
+  nominal,   ///< The firmware, which set it.
+  assumed,   ///< Nobody: it is what boards of this model start with.
+};
+
+/// The clock that the baud rate is made from.
+struct CoreClock {
+  std::uint32_t hz = 0;
+  ClockSource source = ClockSource::assumed;
+};
+
+inline constexpr CoreClock kAssumedClock{.hz = kBoard.default_core_clock_hz};
+
+/// The nominal rate has been wrong in some firmwares, so that the measured one is
+/// asked for first.
+[[nodiscard]] CoreClock core_clock();
+
+/// What the line was set up with; all zero before it was.
+struct LineSetup {
+  CoreClock clock;
+  uart::BaudRate rate{};
+};
 
 /// Sets the line up. A clock that no divisor fits is a wrong answer of the
 /// firmware; then the default one is taken.
-inline void start_line(uart::MiniUart<Mmio>& uart) {
-  if (uart.initialize(core_clock_hz(), kBoard.baud)) return;
-  (void)uart.initialize(kBoard.default_core_clock_hz, kBoard.baud);
+inline LineSetup start_line(uart::MiniUart<Mmio>& uart) {
+  const CoreClock clock = core_clock();
+  if (const auto rate = uart.initialize(clock.hz, kBoard.baud)) {
+    return {.clock = clock, .rate = *rate};
+  }
+  static_assert(uart::find_baud_rate(kAssumedClock.hz, kBoard.baud));
+  return {.clock = kAssumedClock, .rate = *uart.initialize(kAssumedClock.hz, kBoard.baud)};
 }
 
 /// Keeps this core's interrupts away for a moment.
@@ -58,7 +83,15 @@ class Serial final : public shell::Console {
   /// Waits until everything written has left.
   void flush() { buffered_.flush(); }
 
+  [[nodiscard]] const LineSetup& setup() const { return setup_; }
+  [[nodiscard]] uart::MiniUartCounters counters() const { return buffered_.counters(); }
+  /// How often the other side was told to stop sending.
+  [[nodiscard]] std::uint64_t stops() const { return buffered_.stops(); }
+  /// Bytes that have arrived and wait to be read.
+  [[nodiscard]] std::size_t waiting() const { return buffered_.waiting(); }
+
  private:
+  LineSetup setup_;
   Mmio bus_;
   uart::MiniUart<Mmio> uart_;
   uart::BufferedUart<Mmio, CoreInterruptMask> buffered_;

@@ -9,6 +9,7 @@ set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_ASM_COMPILER aarch64-linux-gnu-gcc)
 set(CMAKE_OBJCOPY aarch64-linux-gnu-objcopy)
 set(CMAKE_OBJDUMP aarch64-linux-gnu-objdump)
+set(CMAKE_NM aarch64-linux-gnu-nm)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_CXX_FLAGS_INIT
   "-ffreestanding -mcpu=cortex-a53 -mstrict-align -mno-outline-atomics -fno-pic -fno-pie \

@@ -30,7 +30,7 @@ std::size_t utf8_length(std::string_view text) {
 
 void JsonPrinter::begin(std::string_view command) {
   command_ = command;
-  begun_ = failed_ = comma_ = false;
+  begun_ = failed_ = comma_ = in_list_ = in_item_ = false;
 }
 
 void JsonPrinter::head(int status) {
@@ -52,6 +52,11 @@ void JsonPrinter::unknown_command(std::string_view name) {
   FixedText<640> message;
   format(message, "unknown command: {}", name);
   show_error(kUnknownCommand, "unknown-command", message.view(), {});
+}
+
+void JsonPrinter::give_up() {
+  if (in_item_) end_item();
+  if (in_list_) end_list();
 }
 
 void JsonPrinter::separate() {
@@ -82,6 +87,9 @@ void JsonPrinter::value(const Value& value) {
     case Value::Kind::count:
     case Value::Kind::bytes:
       format(out_, "{}", value.number());
+      return;
+    case Value::Kind::signed_count:
+      format(out_, "{}", value.signed_number());
       return;
     case Value::Kind::address:
       format(out_, "\"{:#x}\"", value.number());
@@ -122,22 +130,26 @@ void JsonPrinter::begin_list(std::string_view list_name, std::span<const Column>
   name(list_name);
   out_.write("[");
   comma_ = false;
+  in_list_ = true;
 }
 
 void JsonPrinter::begin_item() {
   separate();
   out_.write("{");
   comma_ = false;
+  in_item_ = true;
 }
 
 void JsonPrinter::end_item() {
   out_.write("}");
   comma_ = true;
+  in_item_ = false;
 }
 
 void JsonPrinter::end_list() {
   out_.write("]");
   comma_ = true;
+  in_list_ = false;
 }
 
 void JsonPrinter::begin_cells(std::string_view cells_name, const CellGrid& grid) {

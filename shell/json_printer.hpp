@@ -14,6 +14,8 @@ class JsonPrinter final : public ReplyPrinter {
 
   void begin(std::string_view command) override;
   void end() override;
+  void give_up() override;
+  [[nodiscard]] bool begun() const override { return begun_; }
   void unknown_command(std::string_view name) override;
   void field(std::string_view name, const Value& value) override;
   void begin_list(std::string_view name, std::span<const Column> columns) override;
@@ -41,6 +43,9 @@ class JsonPrinter final : public ReplyPrinter {
   bool begun_ = false;
   bool failed_ = false;
   bool comma_ = false;
+  // What of a list is open, for give_up(): no list lies in another's item.
+  bool in_list_ = false;
+  bool in_item_ = false;
 };
 
 }  // namespace heapscope::shell

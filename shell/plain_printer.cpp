@@ -22,11 +22,12 @@ constexpr char shade(const Cell& cell) {
   return kShades[1 + cell.permille * between / 1000];
 }
 
-/// Text from outside may hold bytes that a terminal would obey.
+/// Text from outside may hold bytes that a terminal would obey, some of them
+/// beyond ASCII.
 void write_safely(TextSink& out, std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
+    if (byte >= 0x20 && byte < 0x7f) {
       out.write({&c, 1});
     } else {
       format(out, "\\x{:02x}", byte);
@@ -45,6 +46,9 @@ void write_value(TextSink& out, const Value& value) {
     case Value::Kind::count:
     case Value::Kind::bytes:
       format(out, "{}", value.number());
+      return;
+    case Value::Kind::signed_count:
+      format(out, "{}", value.signed_number());
       return;
     case Value::Kind::address:
       format(out, "{:#010x}", value.number());
@@ -211,6 +215,8 @@ void PlainPrinter::line(std::string_view, std::string_view text) {
   out_.write("\n");
   first_ = false;
 }
+
+void PlainPrinter::give_up() { place_ = Place::top; }
 
 void PlainPrinter::unknown_command(std::string_view name) {
   out_.write("unknown command: ");

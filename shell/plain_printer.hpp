@@ -16,6 +16,8 @@ class PlainPrinter final : public ReplyPrinter {
 
   void begin(std::string_view command) override;
   void end() override {}
+  void give_up() override;
+  [[nodiscard]] bool begun() const override { return !first_; }
   void unknown_command(std::string_view name) override;
   void field(std::string_view name, const Value& value) override;
   void begin_list(std::string_view name, std::span<const Column> columns) override;

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
+
+#include "base/text_sink.hpp"
 
 namespace heapscope::shell {
 
@@ -13,8 +16,35 @@ struct BuildInfo {
   std::string_view compiler;
 };
 
+/// A piece of work that may fault.
+class Work {
+ public:
+  virtual void run() = 0;
+
+ protected:
+  ~Work() = default;
+};
+
+/// What happened to work that faulted.
+struct Fault {
+  FixedText<160> summary;  ///< One line, without its end.
+};
+
+/// Running counts, to be subtracted from one another.
+struct Counts {
+  std::uint64_t microseconds = 0;
+  std::uint64_t cycles = 0;
+  std::optional<std::uint64_t> instructions;  ///< Nothing where the machine counts none.
+};
+
 class Platform {
  public:
+  [[nodiscard]] virtual Counts counts() = 0;
+  /// What it took from the kernel's start to the first prompt.
+  [[nodiscard]] virtual Counts boot_counts() const = 0;
+  /// Runs `work`. Where it faults, it is given up, and what happened is returned;
+  /// the registers and all that goes with them are written to `details`, if given.
+  [[nodiscard]] virtual std::optional<Fault> run_guarded(Work& work, TextSink* details) = 0;
   /// Microseconds since the kernel started.
   [[nodiscard]] virtual std::uint64_t uptime_us() = 0;
   /// The board's name, for people.

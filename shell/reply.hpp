@@ -20,12 +20,25 @@ inline constexpr int kUnknownCommand = 127;
 /// The value of a field.
 class Value {
  public:
-  enum class Kind : std::uint8_t { none, boolean, count, bytes, address, text, words };
+  enum class Kind : std::uint8_t {
+    none,
+    boolean,
+    count,
+    signed_count,
+    bytes,
+    address,
+    text,
+    words
+  };
 
   static constexpr Value none() { return Value(Kind::none, 0); }
   static constexpr Value boolean(bool value) { return Value(Kind::boolean, value ? 1 : 0); }
   /// A number of things, or any number without a unit of its own.
   static constexpr Value count(std::uint64_t value) { return Value(Kind::count, value); }
+  /// The same where it may be negative.
+  static constexpr Value signed_count(std::int64_t value) {
+    return Value(Kind::signed_count, static_cast<std::uint64_t>(value));
+  }
   /// A size; people also see it in KiB or MiB.
   static constexpr Value bytes(std::uint64_t value) { return Value(Kind::bytes, value); }
   /// An address or an identifier, in hexadecimal.
@@ -44,6 +57,9 @@ class Value {
 
   [[nodiscard]] constexpr Kind kind() const { return kind_; }
   [[nodiscard]] constexpr std::uint64_t number() const { return number_; }
+  [[nodiscard]] constexpr std::int64_t signed_number() const {
+    return static_cast<std::int64_t>(number_);
+  }
   [[nodiscard]] constexpr std::string_view text() const { return text_; }
   [[nodiscard]] constexpr std::span<const std::uint32_t> words() const { return words_; }
 
@@ -152,6 +168,11 @@ class ReplyPrinter : public Reply {
  public:
   virtual void begin(std::string_view command) = 0;
   virtual void end() = 0;
+  /// The command was given up in the middle of whatever it was showing. What was
+  /// begun is ended, so that fail() or problem() can follow.
+  virtual void give_up() = 0;
+  /// Whether anything of the answer has been shown.
+  [[nodiscard]] virtual bool begun() const = 0;
   /// There is no command of the name that began.
   virtual void unknown_command(std::string_view name) = 0;
 

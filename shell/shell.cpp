@@ -200,6 +200,13 @@ int Shell::run_command(std::span<const std::string_view> words) {
   return status;
 }
 
+Shell::Nested Shell::run_nested(std::span<const std::string_view> words, std::string_view command) {
+  const int status = run_command(words);
+  answering_ = &printer();
+  answering_->begin(command);
+  return {.status = status, .reply = *answering_};
+}
+
 Reply& Shell::switch_mode(Mode mode, std::string_view command) {
   set_mode(mode);
   if (mode == Mode::json && answering_ != &json_) {
@@ -232,7 +239,31 @@ int Shell::call(const CommandRecord& command, std::span<const std::string_view> 
                         (*arguments)[command.max_arguments]);
   }
   Context context{.environment = environment_, .reply = reply, .shell = *this};
-  return command.run(context, *arguments);
+  return run_guarded(command, context, *arguments);
+}
+
+int Shell::run_guarded(const CommandRecord& command, Context& context, const Arguments& arguments) {
+  class Run final : public Work {
+   public:
+    Run(const CommandRecord& record, Context& in, const Arguments& with)
+        : record_(record), context_(in), arguments_(with) {}
+    void run() override { status_ = record_.run(context_, arguments_); }
+    [[nodiscard]] int status() const { return status_; }
+
+   private:
+    const CommandRecord& record_;
+    Context& context_;
+    const Arguments& arguments_;
+    int status_ = kFailed;
+  };
+  Run work(command, context, arguments);
+  TextSink* const details = mode_ == Mode::plain ? &output_ : nullptr;
+  const auto fault = environment_.platform.run_guarded(work, details);
+  if (!fault) return work.status();
+  answering_->give_up();
+  if (details != nullptr) output_.begin_line();
+  if (answering_->begun()) return answering_->problem("fault", "{}", fault->summary.view());
+  return answering_->fail("fault", "{}", fault->summary.view());
 }
 
 bool Shell::run_script(std::string_view source, std::string_view text) {

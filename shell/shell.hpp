@@ -54,6 +54,16 @@ class Shell {
   /// anything. Returns what it answers through: going to json is answered in
   /// json already, and leaving it still is.
   [[nodiscard]] Reply& switch_mode(Mode mode, std::string_view command);
+  /// Runs another command, with its own reply, while `command` is answering and
+  /// has not answered anything yet. Returns its status; what `command` answers
+  /// afterwards goes through `reply`.
+  struct Nested {
+    int status;
+    Reply& reply;
+  };
+  [[nodiscard]] Nested run_nested(std::span<const std::string_view> words,
+                                  std::string_view command);
+
   /// How the machine is to stop.
   struct Stop {
     bool reboot = false;
@@ -77,6 +87,7 @@ class Shell {
   int run_commands(std::string_view line, bool too_long);
   int run_command(std::span<const std::string_view> words);
   int call(const CommandRecord& command, std::span<const std::string_view> words, Reply& reply);
+  int run_guarded(const CommandRecord& command, Context& context, const Arguments& arguments);
   int reject(std::string_view line, std::string_view kind, std::string_view message);
   [[nodiscard]] ReplyPrinter& printer();
 

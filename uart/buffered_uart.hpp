@@ -41,35 +41,37 @@ class BufferedUart {
   /// Lets the chip interrupt.
   void start() {
     const Guard guard;
-    uart_->set_interrupts(true, false);
+    uart_->set_interrupts(true, transmitting_);
   }
 
   /// To be called by the interrupt's handler, interrupts masked: takes what has
   /// arrived and sends what waits, as far as the chip has room. O(FIFO).
   void handle_interrupt() {
     uart_->poll();
-    control_flow();
-    send_waiting();
+    serve();
   }
 
   /// The oldest byte that waits, if any.
   [[nodiscard]] std::optional<std::uint8_t> read() {
     const Guard guard;
     const auto byte = uart_->read();
-    if (stopped_) {
-      control_flow();
-      send_waiting();
-    }
+    serve();
     return byte;
-  }
-  [[nodiscard]] bool has_input() {
-    const Guard guard;
-    return uart_->has_input();
   }
   /// Whether Ctrl-C has arrived since the last call that said so.
   [[nodiscard]] bool take_attention() {
     const Guard guard;
-    return uart_->take_attention();
+    const bool called = uart_->take_attention();
+    serve();
+    return called;
+  }
+  /// Whether there is nothing to read and no Ctrl-C to take: a caller that masks
+  /// interrupts first may then sleep until the next one.
+  [[nodiscard]] bool idle() {
+    const Guard guard;
+    const bool nothing = !uart_->has_input() && !uart_->attention_waits();
+    serve();
+    return nothing;
   }
 
   /// Queues all bytes for sending, waiting for room where there is none. A
@@ -80,18 +82,18 @@ class BufferedUart {
   }
   void write(std::uint8_t byte) {
     const Guard guard;
-    if (ring_.full()) make_room();
-    // The oldest byte was dropped and counted if there is still no room.
+    // Not just once: what goes first may be a request to stop, which frees nothing.
+    while (ring_.full()) send_next();
     (void)ring_.push(byte);
-    send_waiting();
+    serve();
   }
 
   /// Waits until everything has left.
   void flush() {
     const Guard guard;
-    while (const auto byte = take_next()) uart_->write(*byte);
+    while (more_to_send()) send_next();
     uart_->flush();
-    send_waiting();
+    serve();
   }
 
   [[nodiscard]] MiniUartCounters counters() const {
@@ -126,17 +128,28 @@ class BufferedUart {
     return byte;
   }
 
-  void make_room() {
+  [[nodiscard]] bool more_to_send() const { return urgent_ || !ring_.empty(); }
+
+  /// Waits until the chip takes it, or drops it if the transmitter is dead.
+  void send_next() {
     if (const auto byte = take_next()) uart_->write(*byte);
   }
 
+  /// Every call that may have polled ends with this, not only the interrupt: while
+  /// a caller waits for room to write, the driver polls so eagerly that the
+  /// interrupt finds nothing and might not come for as long as the output lasts.
+  void serve() {
+    control_flow();
+    send_waiting();
+  }
+
   void send_waiting() {
-    for (std::uint32_t sent = 0; sent < kFifoDepth && (urgent_ || !ring_.empty()); ++sent) {
+    for (std::uint32_t sent = 0; sent < kFifoDepth && more_to_send(); ++sent) {
       const std::uint8_t byte = urgent_ ? *urgent_ : ring_.front();
       if (!uart_->try_write(byte)) break;
       (void)take_next();
     }
-    const bool more = urgent_ || !ring_.empty();
+    const bool more = more_to_send();
     if (more == transmitting_) return;
     transmitting_ = more;
     uart_->set_interrupts(true, more);

@@ -128,10 +128,14 @@ class MiniUart {
     return called;
   }
 
+  /// Whether an attention byte has arrived that take_attention() has not yet told.
+  [[nodiscard]] constexpr bool attention_waits() const { return attention_pending_; }
+
   /// Sends one byte if the chip has room for it at once; receives meanwhile.
   /// False, and nothing sent, where it has none.
   [[nodiscard]] bool try_write(std::uint8_t byte) {
     if (!running_ || (serve_receiver() & lsr::kCanTakeByte) == 0) return false;
+    transmitter_dead_ = false;
     write_aux(offsetof(AuxRegisters, io), byte);
     ++counters_.sent;
     return true;

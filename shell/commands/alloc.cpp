@@ -100,6 +100,19 @@ bool read_tag(Context& context, Request& request) {
   return false;
 }
 
+/// "64 bytes", with the alignment where it is not the usual one.
+class Wanted {
+ public:
+  explicit Wanted(const alloc::Layout& layout) {
+    format(text_, "{} bytes", layout.size);
+    if (layout.align != alloc::kDefaultAlign) format(text_, " aligned to {}", layout.align);
+  }
+  [[nodiscard]] std::string_view view() const { return text_.view(); }
+
+ private:
+  FixedText<64> text_;
+};
+
 int report_failure(Context& context, const Request& request, alloc::HeapError error) {
   const alloc::Stats stats = context.environment.heap.stats();
   const std::string_view kind = alloc::error_name(error);
@@ -110,15 +123,15 @@ int report_failure(Context& context, const Request& request, alloc::HeapError er
     return context.reply.fail(kind, "align {} is not a power of two", request.layout.align);
   }
   if (error == alloc::HeapError::unsupported) {
-    return context.reply.fail(kind, "{} bytes aligned to {} can never fit in this heap of {}",
-                              request.layout.size, request.layout.align, stats.heap_bytes);
+    return context.reply.fail(kind, "{} can never fit in this heap of {}",
+                              Wanted(request.layout).view(), stats.heap_bytes);
   }
   if (request.count > 1) {
     return context.reply.fail(kind, "{} blocks of {} bytes do not fit now; none was allocated",
                               request.count, request.layout.size);
   }
-  return context.reply.fail(kind, "{} bytes aligned to {} do not fit now: {} free, largest {}",
-                            request.layout.size, request.layout.align, stats.free_bytes,
+  return context.reply.fail(kind, "{} do not fit now: {} free, largest {}",
+                            Wanted(request.layout).view(), stats.free_bytes,
                             stats.largest_free_bytes);
 }
 
@@ -133,6 +146,23 @@ void undo(Environment& environment, HandleId first) {
   }
 }
 
+/// Whether so many blocks cannot lie in what is free, as far as that is plain to
+/// see. Asked before the first is allocated: bump does not get back what undo()
+/// frees.
+bool plainly_too_many(const alloc::Heap& heap, const Request& request) {
+  const alloc::Layout& layout = request.layout;
+  const alloc::Stats stats = heap.stats();
+  const auto last = heap.owner(stats.end - 1);
+  const bool one_run =
+      last && last->state == alloc::ExtentState::free && last->size == stats.free_bytes;
+  if (!one_run || !layout.valid()) return false;
+  const std::size_t padding = (0 - last->start) & (layout.align - 1);
+  // Where not even one fits, the heap knows best why.
+  if (padding > last->size || layout.size > last->size - padding) return false;
+  const std::size_t stride = alloc::align_up(layout.size, layout.align);
+  return (last->size - padding - layout.size) / stride + 1 < request.count;
+}
+
 /// One block and its handle; an error changes nothing.
 Result<void, alloc::HeapError> allocate_one(Environment& environment, const Request& request) {
   const auto address = environment.heap.allocate(request.layout);
@@ -144,11 +174,12 @@ Result<void, alloc::HeapError> allocate_one(Environment& environment, const Requ
   return {};
 }
 
-void show(Context& context, HandleId first) {
+/// Lists the handles from `first` on; false where Ctrl-C ended the list.
+bool show(Context& context, HandleId first) {
   HandleTable& handles = context.environment.handles;
   context.reply.begin_list("blocks", kColumns);
-  for (auto handle = handles.find(first); handle && !context.interrupted();
-       handle = handles.after(handle->id)) {
+  auto handle = handles.find(first);
+  for (; handle && !context.interrupted(); handle = handles.after(handle->id)) {
     context.reply.begin_item();
     context.reply.field("id", Value::text(HandleName(handle->id).view()));
     context.reply.field("address", Value::address(handle->address));
@@ -160,6 +191,7 @@ void show(Context& context, HandleId first) {
     context.reply.end_item();
   }
   context.reply.end_list();
+  return !handle;
 }
 
 int run(Context& context, const Arguments& arguments) {
@@ -176,6 +208,9 @@ int run(Context& context, const Arguments& arguments) {
     return context.reply.fail("no-handles", "{} handles are not left: the heap has {}, {} in use",
                               request->count, handles.capacity(), handles.size());
   }
+  if (plainly_too_many(environment.heap, *request)) {
+    return report_failure(context, *request, alloc::HeapError::exhausted);
+  }
   const HandleId first = handles.next_id();
   for (std::uint64_t i = 0; i < request->count; ++i) {
     const auto allocated = allocate_one(environment, *request);
@@ -188,8 +223,9 @@ int run(Context& context, const Arguments& arguments) {
       return context.reply.fail("interrupted", "interrupted; none was allocated");
     }
   }
-  show(context, first);
-  return kSuccess;
+  if (show(context, first)) return kSuccess;
+  return context.reply.problem("interrupted", "interrupted: all {} are allocated, not all listed",
+                               request->count);
 }
 
 }  // namespace

@@ -168,6 +168,8 @@ int run(Context& context, const Arguments& arguments) {
     if (arguments.size() > 0) {
       return context.reply.refuse(kRecord.usage, "-t TAG stands alone");
     }
+    // Blocks without a tag have an empty one; it names none of them.
+    if (tag->empty()) return context.reply.refuse(kRecord.usage, "TAG is empty");
     if (!tag_in_use(context.environment.handles, *tag)) {
       return context.reply.fail("not-allocated", "no live block has the tag {}", *tag);
     }

@@ -56,10 +56,13 @@ class Walker {
 
   /// The next extent, cut to the range; nothing after the last, or on Ctrl-C.
   std::optional<alloc::Extent> next() {
-    if (taken_ == count_ && !fetch()) return std::nullopt;
+    if (next_ >= range_.end || (taken_ == count_ && !fetch())) return std::nullopt;
     alloc::Extent extent = extents_[taken_++];
+    // Where blocks were freed meanwhile, the extent at hand may have merged with
+    // some that were given already.
+    const Range left{.start = next_, .end = range_.end};
+    const Range cut = Range{.start = extent.start, .end = extent.end()}.intersection(left);
     next_ = extent.end();
-    const Range cut = Range{.start = extent.start, .end = extent.end()}.intersection(range_);
     extent.start = cut.start;
     extent.size = cut.size();
     return extent;
@@ -70,7 +73,6 @@ class Walker {
 
  private:
   bool fetch() {
-    if (next_ >= range_.end) return false;
     stopped_ = context_.interrupted();
     if (stopped_) return false;
     const alloc::WalkStep step = context_.environment.heap.walk(next_, extents_);

@@ -8,25 +8,37 @@ namespace {
 
 int run(Context& context, const Arguments& arguments);
 
-constexpr std::array<std::string_view, 1> kExamples{"version"};
+constexpr std::array kOptions{
+    OptionRecord{.letter = 'v', .value_name = {}, .help = "show what the boot took as well"},
+};
+constexpr std::array<std::string_view, 2> kExamples{"version", "version -v"};
 constexpr CommandRecord kRecord{
     .name = "version",
-    .usage = "version",
+    .usage = "version [-v]",
     .summary = "show which build this is",
     .help = "Shows the version, the revision of the source, the compiler and the board.",
-    .options = {},
+    .options = kOptions,
     .examples = kExamples,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments&) {
+void show_boot(Context& context) {
+  const Counts boot = context.environment.platform.boot_counts();
+  const Value none = Value::none();
+  context.reply.field("boot_microseconds", Value::count(boot.microseconds));
+  context.reply.field("boot_instructions",
+                      boot.instructions ? Value::count(*boot.instructions) : none);
+}
+
+int run(Context& context, const Arguments& arguments) {
   const BuildInfo build = context.environment.platform.build();
   context.reply.field("name", Value::text("heapscope"));
   context.reply.field("version", Value::text(build.version));
   context.reply.field("revision", Value::text(build.revision));
   context.reply.field("compiler", Value::text(build.compiler));
   context.reply.field("board", Value::text(context.environment.platform.board()));
+  if (arguments.has('v')) show_boot(context);
   return kSuccess;
 }
 

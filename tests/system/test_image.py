@@ -138,3 +138,17 @@ def test_the_image_header() -> None:
     assert flags == 0x2
     assert magic == b"ARM\x64"
     assert len(image) % 16 == 0
+
+
+def test_the_image_is_small() -> None:
+    """With all commands and symbols."""
+    assert KERNEL.stat().st_size <= 192 * 1024
+
+
+def test_the_symbols_are_those_of_this_kernel() -> None:
+    """The table is made from a kernel without it; the code must lie where it did."""
+    def code(name: str) -> list[str]:
+        listing = subprocess.run(["aarch64-linux-gnu-nm", "-n", KERNEL.with_name(name)],
+                                 check=True, capture_output=True, text=True).stdout
+        return [line for line in listing.splitlines() if " t " in line.lower()]
+    assert code("kernel8.elf") == code("kernel8_without_symbols.elf")

@@ -1,0 +1,69 @@
+// Places, widths and accesses.
+#include "kernel/commands/memory_access.hpp"
+
+#include "shell/number.hpp"
+
+namespace heapscope::kernel {
+namespace {
+
+template <class T>
+volatile T& at(std::uint64_t address) {
+  return *reinterpret_cast<volatile T*>(static_cast<std::uintptr_t>(address));
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> read_place(shell::Context& context,
+                                        const shell::CommandRecord& command, std::string_view word,
+                                        int& status) {
+  if (const auto id = shell::handle_number(word)) {
+    if (const auto handle = context.environment.handles.find(*id)) return handle->address;
+    status = context.reply.fail("not-allocated", "there is no live block {}", word);
+    return std::nullopt;
+  }
+  if (const auto address = shell::parse_number(word)) return *address;
+  status = context.reply.refuse(command.usage, "'{}' is neither a handle nor an address", word);
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> read_width(shell::Context& context,
+                                        const shell::CommandRecord& command,
+                                        const shell::Arguments& arguments) {
+  const auto word = arguments.value_of('w');
+  if (!word) return kDefaultWidth;
+  const auto width = shell::parse_number(*word);
+  if (width && (*width == 1 || *width == 2 || *width == 4 || *width == 8)) return *width;
+  context.reply.refuse(command.usage, "BYTES: {} is not 1, 2, 4 or 8", *word);
+  return std::nullopt;
+}
+
+std::uint64_t load(std::uint64_t address, std::uint64_t width) {
+  switch (width) {
+    case 1:
+      return at<std::uint8_t>(address);
+    case 2:
+      return at<std::uint16_t>(address);
+    case 4:
+      return at<std::uint32_t>(address);
+    default:
+      return at<std::uint64_t>(address);
+  }
+}
+
+void store(std::uint64_t address, std::uint64_t width, std::uint64_t value) {
+  switch (width) {
+    case 1:
+      at<std::uint8_t>(address) = static_cast<std::uint8_t>(value);
+      return;
+    case 2:
+      at<std::uint16_t>(address) = static_cast<std::uint16_t>(value);
+      return;
+    case 4:
+      at<std::uint32_t>(address) = static_cast<std::uint32_t>(value);
+      return;
+    default:
+      at<std::uint64_t>(address) = value;
+  }
+}
+
+}  // namespace heapscope::kernel

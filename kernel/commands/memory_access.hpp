@@ -1,0 +1,39 @@
+// What the commands that read and write memory have in common: places, widths,
+// and accesses of exactly that width.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "shell/argument_values.hpp"
+#include "shell/command.hpp"
+
+namespace heapscope::kernel {
+
+/// The option that gives the width of an access, and what it is without it.
+inline constexpr shell::OptionRecord kWidthOption{
+    .letter = 'w', .value_name = "BYTES", .help = "the width of each access: 1, 2, 4 or 8"};
+inline constexpr std::uint64_t kDefaultWidth = 4;
+
+/// The address that a word names, a handle's or a number; nothing where it names
+/// none, and then the call has been refused or has failed with `status`.
+[[nodiscard]] std::optional<std::uint64_t> read_place(shell::Context& context,
+                                                      const shell::CommandRecord& command,
+                                                      std::string_view word, int& status);
+
+/// The width that was asked for; nothing where it is none, and then the call has
+/// been refused.
+[[nodiscard]] std::optional<std::uint64_t> read_width(shell::Context& context,
+                                                      const shell::CommandRecord& command,
+                                                      const shell::Arguments& arguments);
+
+/// One access of `width` bytes. Faults where the memory is not mapped.
+[[nodiscard]] std::uint64_t load(std::uint64_t address, std::uint64_t width);
+void store(std::uint64_t address, std::uint64_t width, std::uint64_t value);
+
+/// The largest value that fits in `width` bytes.
+[[nodiscard]] constexpr std::uint64_t largest_in(std::uint64_t width) {
+  return width == 8 ? UINT64_MAX : (std::uint64_t{1} << (width * 8)) - 1;
+}
+
+}  // namespace heapscope::kernel

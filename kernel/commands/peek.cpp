@@ -1,0 +1,45 @@
+// `peek`: reads memory or a register.
+#include <array>
+
+#include "kernel/commands/memory_access.hpp"
+
+namespace heapscope::kernel {
+namespace {
+
+using shell::Value;
+
+int run(shell::Context& context, const shell::Arguments& arguments);
+
+constexpr std::array kOptions{kWidthOption};
+constexpr std::array<std::string_view, 2> kExamples{"peek 0x80000", "peek 0x80000 -w 8"};
+constexpr shell::CommandRecord kRecord{
+    .name = "peek",
+    .usage = "peek ADDRESS [-w BYTES]",
+    .summary = "read memory or a register",
+    .help =
+        "One access of the width given, 4 bytes if none is. ADDRESS may be a handle. Reading "
+        "where nothing is mapped is reported and does no harm.",
+    .options = kOptions,
+    .examples = kExamples,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const shell::CommandRecord* const kRegistered =
+    &kRecord;
+
+int run(shell::Context& context, const shell::Arguments& arguments) {
+  int status = shell::kWrongUsage;
+  const auto address = read_place(context, kRecord, arguments[0], status);
+  if (!address) return status;
+  const auto width = read_width(context, kRecord, arguments);
+  if (!width) return shell::kWrongUsage;
+  const std::uint64_t value = load(*address, *width);
+  context.reply.field("address", Value::address(*address));
+  context.reply.field("bytes", Value::count(*width));
+  context.reply.field("value", Value::address(value));
+  return shell::kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::kernel

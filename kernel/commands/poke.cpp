@@ -1,0 +1,49 @@
+// `poke`: writes memory or a register.
+#include <array>
+
+#include "kernel/commands/memory_access.hpp"
+
+namespace heapscope::kernel {
+namespace {
+
+using shell::Value;
+
+int run(shell::Context& context, const shell::Arguments& arguments);
+
+constexpr std::array kOptions{kWidthOption};
+constexpr std::array<std::string_view, 1> kExamples{"poke a1 0xdeadbeef"};
+constexpr shell::CommandRecord kRecord{
+    .name = "poke",
+    .usage = "poke ADDRESS VALUE [-w BYTES]",
+    .summary = "write memory or a register",
+    .help =
+        "One access of the width given, 4 bytes if none is. ADDRESS may be a handle. The "
+        "kernel's code and constants cannot be written; all else can, and it is on you what "
+        "becomes of it.",
+    .options = kOptions,
+    .examples = kExamples,
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const shell::CommandRecord* const kRegistered =
+    &kRecord;
+
+int run(shell::Context& context, const shell::Arguments& arguments) {
+  int status = shell::kWrongUsage;
+  const auto address = read_place(context, kRecord, arguments[0], status);
+  if (!address) return status;
+  const auto width = read_width(context, kRecord, arguments);
+  if (!width) return shell::kWrongUsage;
+  const auto value =
+      shell::read_number(context, kRecord, arguments[1], "VALUE", 0, largest_in(*width));
+  if (!value) return shell::kWrongUsage;
+  store(*address, *width, *value);
+  context.reply.field("address", Value::address(*address));
+  context.reply.field("bytes", Value::count(*width));
+  context.reply.field("value", Value::address(*value));
+  return shell::kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::kernel
