@@ -13,15 +13,19 @@ from types import FrameType
 from typing import NoReturn
 
 from build import KERNEL_IMAGE, build
+from connect import run_connect
 from failure import USAGE_STATUS, Failure
+from line import BAUD
 from picocom import run_picocom
-from qemu import BOARDS, Hardware, check_inputs
+from qemu import BOARDS, Hardware, check_file, check_inputs
 from run import run
 from script import read_lines, run_script
+from sdcard import check_card, write_card
 from testing import run_tests
 
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)[KMG]?")
 _LONGEST_TIMEOUT = 1_000_000
+_HIGHEST_BAUD = 4_000_000
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,7 +67,8 @@ def _turn_signals_into_exits() -> None:
 def _parser() -> _Parser:
     parser = _Parser(prog="heapscope", allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    machine = _machine_options()
+    kernel = _kernel_options()
+    machine = _machine_options(kernel)
 
     command = commands.add_parser(
         "run", parents=[machine], allow_abbrev=False, help="boot the shell in this terminal",
@@ -90,6 +95,26 @@ def _parser() -> _Parser:
     command.set_defaults(action=lambda options: run_picocom(_hardware(options)))
 
     command = commands.add_parser(
+        "connect", allow_abbrev=False, help="attach picocom to a real board",
+        description="Attaches picocom, with the right settings, to the serial line of a real "
+        "board. Ctrl-A and then Ctrl-X leaves.")
+    command.add_argument("device", type=Path, metavar="DEVICE",
+                         help="the serial line, such as /dev/ttyUSB0")
+    command.add_argument("--baud", type=_baud, default=BAUD, metavar="N",
+                         help=f"bits per second (default {BAUD}, as the kernel sets it)")
+    command.set_defaults(action=lambda options: run_connect(options.device, options.baud))
+
+    command = commands.add_parser(
+        "sdcard", parents=[kernel], allow_abbrev=False, help="write the files for a card",
+        description="Builds, and writes kernel8.img, config.txt and cmdline.txt into DIRECTORY, a "
+        "mounted FAT partition or any other. Other files of these names are kept as *.bak. "
+        "Says which of the firmware's files the card also needs.")
+    command.add_argument("directory", type=Path, metavar="DIRECTORY", help="an existing directory")
+    command.add_argument("--firmware", type=Path, metavar="DIRECTORY",
+                         help="copy the firmware's files from there")
+    command.set_defaults(action=_sdcard)
+
+    command = commands.add_parser(
         "test", allow_abbrev=False, help="run every test",
         description="Builds everything, runs every test, and ends with a count of them.")
     command.add_argument("-R", dest="pattern", metavar="REGEX", help="only tests whose name matches")
@@ -98,18 +123,23 @@ def _parser() -> _Parser:
     return parser
 
 
-def _machine_options() -> _Parser:
-    machine = _Parser(add_help=False)
+def _kernel_options() -> _Parser:
+    kernel = _Parser(add_help=False)
+    kernel.add_argument("--allocator", choices=("bump", "bin"), help="the heap's allocator")
+    kernel.add_argument("--heap", type=_size, metavar="SIZE", help="the heap's size, such as 64K")
+    kernel.add_argument("--append", default="", metavar="TEXT",
+                        help="more words for the kernel command line")
+    kernel.add_argument("--kernel", type=Path, metavar="IMAGE",
+                        help="use this image instead of building one")
+    return kernel
+
+
+def _machine_options(kernel: _Parser) -> _Parser:
+    machine = _Parser(add_help=False, parents=[kernel])
     machine.add_argument("--board", choices=BOARDS, default=BOARDS[0],
                          help=f"the QEMU machine (default {BOARDS[0]})")
-    machine.add_argument("--allocator", choices=("bump", "bin"), help="the heap's allocator")
-    machine.add_argument("--heap", type=_size, metavar="SIZE", help="the heap's size, such as 64K")
-    machine.add_argument("--append", default="", metavar="TEXT",
-                         help="more words for the kernel command line")
     machine.add_argument("--initrd", type=Path, metavar="FILE",
                          help="an initrd; run as a script if it begins with #!heapscope")
-    machine.add_argument("--kernel", type=Path, metavar="IMAGE",
-                         help="use this image instead of building one")
     machine.add_argument("--dtb", type=Path, metavar="FILE",
                          help="a device tree, in place of boot tags")
     return machine
@@ -120,8 +150,23 @@ def _script(options: argparse.Namespace) -> int:
     return run_script(_hardware(options), lines, options.timeout)
 
 
+def _sdcard(options: argparse.Namespace) -> int:
+    command_line = _command_line(options)
+    check_card(options.directory, options.firmware, command_line)
+    return write_card(options.directory, options.firmware, _kernel_image(options), command_line)
+
+
 def _hardware(options: argparse.Namespace) -> Hardware:
     """The machine that the options ask for; its kernel is built by this."""
+    hardware = Hardware(
+        kernel=options.kernel or KERNEL_IMAGE, board=options.board,
+        command_line=_command_line(options), initrd=options.initrd, dtb=options.dtb)
+    check_inputs(hardware)
+    _kernel_image(options)
+    return hardware
+
+
+def _command_line(options: argparse.Namespace) -> str:
     mode = getattr(options, "mode", None)
     words = [
         f"heap.allocator={options.allocator}" if options.allocator else "",
@@ -129,20 +174,29 @@ def _hardware(options: argparse.Namespace) -> Hardware:
         f"shell.mode={mode}" if mode else "",
         options.append,
     ]
-    hardware = Hardware(
-        kernel=options.kernel or KERNEL_IMAGE, board=options.board,
-        command_line=" ".join(word for word in words if word),
-        initrd=options.initrd, dtb=options.dtb)
-    check_inputs(hardware)
+    return " ".join(word for word in words if word)
+
+
+def _kernel_image(options: argparse.Namespace) -> Path:
+    """The user's, or one that is built now."""
     if options.kernel is None:
         build("pi3")
-    return hardware
+        return KERNEL_IMAGE
+    check_file("kernel", options.kernel)
+    return options.kernel
 
 
 def _size(text: str) -> str:
     if not _SIZE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no size (64K, 16M, 0x10000)")
     return text
+
+
+def _baud(text: str) -> int:
+    baud = int(text)
+    if not 0 < baud <= _HIGHEST_BAUD:
+        raise argparse.ArgumentTypeError(f"it must be above 0 and at most {_HIGHEST_BAUD}")
+    return baud
 
 
 def _seconds(text: str) -> float:

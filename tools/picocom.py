@@ -7,32 +7,44 @@ real one, is attached to it in the foreground.
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
-from failure import MACHINE_STATUS, USAGE_STATUS, Failure
+from failure import MACHINE_STATUS, Failure
+from line import attach, check_terminal
 from processes import stop
 from qemu import Hardware, SocketMachine
-from terminal import preserved_terminal
 
 _LINK_SECONDS = 10
 _END_SECONDS = 1
 
 
 def run_picocom(hardware: Hardware) -> int:
-    if not sys.stdin.isatty():
-        raise Failure("picocom needs a terminal; to run commands from a file: heapscope script FILE",
-                      USAGE_STATUS)
-    with SocketMachine(hardware) as machine:
-        device = machine.directory / "board"
-        relay = _start_relay(machine.socket_path, device)
-        try:
-            _wait_for(device, relay)
-            print("heapscope: to leave: type poweroff, or press Ctrl-A and then Ctrl-X",
-                  file=sys.stderr, flush=True)
-            with preserved_terminal():
-                return _attach(device, machine)
-        finally:
-            stop(relay)
+    check_terminal()
+    with SocketMachine(hardware) as machine, pseudo_terminal(machine) as device:
+        print("heapscope: to leave: type poweroff, or press Ctrl-A and then Ctrl-X",
+              file=sys.stderr, flush=True)
+        complaint = attach(device)
+        if complaint is None:
+            return 0
+        # The line goes away: that is how `poweroff` looks from this side.
+        status = machine.wait(_END_SECONDS)
+        if status is None:
+            raise Failure(f"picocom: {complaint}", MACHINE_STATUS)
+        return status
+
+
+@contextmanager
+def pseudo_terminal(machine: SocketMachine) -> Iterator[Path]:
+    """A device that is the machine's serial line; opening it switches the machine on."""
+    device = machine.directory / "board"
+    relay = _start_relay(machine.socket_path, device)
+    try:
+        _wait_for(device, relay)
+        yield device
+    finally:
+        stop(relay)
 
 
 def _start_relay(socket_path: Path, device: Path) -> "subprocess.Popen[bytes]":
@@ -51,20 +63,3 @@ def _wait_for(device: Path, relay: "subprocess.Popen[bytes]") -> None:
         if relay.poll() is not None or time.monotonic() > deadline:
             raise Failure("socat made no pseudo-terminal", MACHINE_STATUS)
         time.sleep(0.02)
-
-
-def _attach(device: Path, machine: SocketMachine) -> int:
-    """picocom complains when the line goes away, which is how `poweroff` looks to it."""
-    process = subprocess.Popen(
-        ["picocom", "--quiet", "--baud", "115200", str(device)], stderr=subprocess.PIPE)
-    try:
-        _, complaint = process.communicate()
-    finally:
-        stop(process)
-    print(flush=True)
-    if process.returncode == 0:
-        return 0
-    status = machine.wait(_END_SECONDS)
-    if status is not None:
-        return status
-    raise Failure(f"picocom: {complaint.decode(errors='replace').strip()}", MACHINE_STATUS)

@@ -43,8 +43,8 @@ class Hardware:
 
 def check_inputs(hardware: Hardware) -> None:
     """Everything but the kernel, which may not be built yet."""
-    _check_file("initrd", hardware.initrd)
-    _check_file("dtb", hardware.dtb)
+    check_file("initrd", hardware.initrd)
+    check_file("dtb", hardware.dtb)
     limit = _command_line_limit(hardware)
     length = len(os.fsencode(hardware.command_line))
     if limit is not None and length > limit:
@@ -53,10 +53,15 @@ def check_inputs(hardware: Hardware) -> None:
             USAGE_STATUS)
 
 
+def check_file(option: str, path: Path | None) -> None:
+    if path is not None and not path.is_file():
+        raise Failure(f"--{option}: no such file: {path}", USAGE_STATUS)
+
+
 def command_for(hardware: Hardware, console: list[str]) -> list[str]:
     """The QEMU command; `console` are the options that define chardev `con`."""
     check_inputs(hardware)
-    _check_file("kernel", hardware.kernel)
+    check_file("kernel", hardware.kernel)
     command = [
         *_program(),
         # One thread for all four cores: those that the firmware's stub parks
@@ -147,11 +152,6 @@ def _program() -> list[str]:
     # The kernel of the host ends QEMU with its parent, even one that was killed
     # outright (a test runner's time limit does that).
     return ["setpriv", "--pdeathsig", "TERM", name]
-
-
-def _check_file(option: str, path: Path | None) -> None:
-    if path is not None and not path.is_file():
-        raise Failure(f"--{option}: no such file: {path}", USAGE_STATUS)
 
 
 def _command_line_limit(hardware: Hardware) -> int | None:

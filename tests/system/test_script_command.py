@@ -11,23 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from command import assert_one_line, heapscope
 from harness import HEAPSCOPE, KERNEL
 
 USAGE = 2
 MACHINE = 125
 
 
-def heapscope(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [HEAPSCOPE, *arguments], input=typed, capture_output=True, text=True, timeout=120)
-
-
 def script(text: str, *options: str) -> "subprocess.CompletedProcess[str]":
     return heapscope("script", "-", "--kernel", str(KERNEL), *options, typed=text)
-
-
-def assert_one_line(text: str) -> None:
-    assert text.startswith("heapscope: ") and text.count("\n") == 1, text
 
 
 def test_replies_and_only_those(tmp_path: Path) -> None:
@@ -131,7 +123,6 @@ def test_a_line_too_long_is_an_error_like_any_other() -> None:
     ("script", "-", "--initrd", "/nosuch/initrd"),
     ("script", "-", "--append", 460 * "x"),
     ("nosuch",),
-    ("sdcard", "/tmp"),
 ])
 def test_wrong_use_is_one_line_and_status_2(arguments: tuple[str, ...]) -> None:
     result = heapscope(*arguments)
@@ -171,7 +162,8 @@ def test_a_signal_ends_qemu_too(tmp_path: Path, number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("arguments", [
-    ("--help",), ("run", "--help"), ("script", "--help"), ("picocom", "-h"), ("test", "--help")])
+    ("--help",), ("run", "--help"), ("script", "--help"), ("picocom", "-h"), ("test", "--help"),
+    ("connect", "--help"), ("sdcard", "--help")])
 def test_help(arguments: tuple[str, ...]) -> None:
     result = heapscope(*arguments)
     assert result.returncode == 0
