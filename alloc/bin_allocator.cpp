@@ -39,10 +39,15 @@ Plan plan_for(Range range) {
     const std::uint64_t needed = BlockMap::storage_bytes(middle) / kUnit + middle;
     (needed <= room ? fits : too_many) = middle;
   }
-  const std::uint64_t base = start + BlockMap::storage_bytes(fits);
+  // Whole units of the default alignment, so that the largest free run of an
+  // empty heap can be had without asking for less.
+  const std::uint64_t behind_map = start + BlockMap::storage_bytes(fits);
+  const std::uint64_t padding = (0 - behind_map) % kDefaultAlign;
+  const std::uint64_t granules = fits - std::min(fits, padding / kUnit);
+  constexpr std::uint64_t kGranulesPerUnit = kDefaultAlign / kUnit;
   return {.storage = static_cast<Address>(start),
-          .base = static_cast<Address>(base),
-          .granules = static_cast<Granule>(fits)};
+          .base = static_cast<Address>(behind_map + padding),
+          .granules = static_cast<Granule>(granules / kGranulesPerUnit * kGranulesPerUnit)};
 }
 
 }  // namespace
@@ -101,7 +106,8 @@ Granule BinAllocator::find(Granule size, std::size_t align) const {
   const std::size_t enough = size + align / kGranuleBytes - 1;
   if (enough <= map_.granules()) {
     run = free_.best_fit(static_cast<Granule>(enough));
-    if (run != kNoGranule) return run;
+    // Its size was read from free memory, so it is not relied on.
+    if (run != kNoGranule && fits(run, size, align)) return run;
   }
   // What was freed last comes back to its layout, whatever its alignment.
   const bool still_free = last_freed_ != kNoGranule && map_.at(last_freed_) == Mark::free_start;
@@ -239,7 +245,7 @@ Result<void, HeapError> BinAllocator::resize_in_place(Address address, const Lay
     used_granules_ = used_granules_ - block->size + now;
     peak_granules_ = std::max(peak_granules_, used_granules_);
   }
-  requested_ = requested_ - layout.size + size;
+  requested_ = requested_ - std::min<std::uint64_t>(requested_, layout.size) + size;
   return {};
 }
 
@@ -250,7 +256,8 @@ Stats BinAllocator::stats() const {
           .end = static_cast<Address>(range_.end),
           .heap_bytes = range_.size(),
           .used_bytes = used,
-          .requested_bytes = requested_,
+          // A size given back smaller than it was asked for would leave more.
+          .requested_bytes = std::min(requested_, used),
           .free_bytes = blocks - used,
           .metadata_bytes = range_.size() - blocks,
           .peak_used_bytes = std::uint64_t{peak_granules_} * kGranuleBytes,
@@ -264,8 +271,8 @@ Stats BinAllocator::stats() const {
 std::size_t BinAllocator::bins(std::size_t first, std::span<BinStats> out) const {
   std::size_t count = 0;
   // Bin 0 would hold runs of no granules.
-  for (std::size_t bin = first + 1; bin < FreeIndex::kBins && count < out.size(); ++bin) {
-    out[count++] = free_.bin_stats(bin);
+  for (std::size_t i = first; i < FreeIndex::kBins - 1 && count < out.size(); ++i) {
+    out[count++] = free_.bin_stats(i + 1);
   }
   return count;
 }

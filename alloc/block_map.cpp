@@ -44,7 +44,6 @@ void BlockMap::initialize(std::uint64_t* storage, Granule granules) {
   do {
     words = words_for(words);
     levels_[level_count_] = storage;
-    level_words_[level_count_] = words;
     ++level_count_;
     for (std::size_t i = 0; i < words; ++i) storage[i] = 0;
     storage += words;
@@ -118,17 +117,19 @@ Granule BlockMap::next(Granule granule) const {
 }
 
 Granule BlockMap::previous(Granule granule) const {
-  std::size_t index = granule / 64;
-  if (index < words_for(granules_) && holds_marks(index)) {
-    const std::uint64_t found = (words_[index].start | words_[index].edge) & below(granule);
+  if (granule == 0) return kNoGranule;
+  // Searched from the granule before, itself included: that one lies in the map
+  // also where `granule` is its end.
+  const Granule last = granule - 1;
+  std::size_t index = last / 64;
+  if (holds_marks(index)) {
+    const std::uint64_t up_to_last = below(last) | bit(last);
+    const std::uint64_t found = (words_[index].start | words_[index].edge) & up_to_last;
     if (found != 0) return static_cast<Granule>(index * 64 + highest(found));
   }
   for (std::size_t level = 0; level < level_count_; ++level) {
-    // The heap's end may lie one word behind the last of a level.
-    const std::size_t slot = index / 64;
-    const std::uint64_t found =
-        slot < level_words_[level] ? levels_[level][slot] & below(index) : 0;
-    index = slot;
+    const std::uint64_t found = levels_[level][index / 64] & below(index);
+    index /= 64;
     if (found == 0) continue;
     index = index * 64 + highest(found);
     while (level-- > 0) index = index * 64 + highest(levels_[level][index]);

@@ -68,7 +68,6 @@ class BlockMap {
 
   Word* words_ = nullptr;
   std::array<std::uint64_t*, kMaxLevels> levels_{};
-  std::array<std::size_t, kMaxLevels> level_words_{};
   std::size_t level_count_ = 0;
   Granule granules_ = 0;
 };

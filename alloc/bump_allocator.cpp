@@ -79,7 +79,8 @@ Result<void, HeapError> BumpAllocator::resize_in_place(Address address, const La
   // asked for the memory in use, so it only follows where memory is given back.
   if (last) {
     peak_ = std::max(peak_, current_ - start_);
-    requested_ = requested_ - layout.size + size;
+    // A layout over several blocks is longer than what was asked for them.
+    requested_ = requested_ - std::min<std::uint64_t>(requested_, layout.size) + size;
     current_ = address + size;
   }
   return {};

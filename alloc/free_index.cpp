@@ -13,6 +13,9 @@ constexpr unsigned log2_floor(Granule size) {
   return static_cast<unsigned>(std::bit_width(size)) - 1;
 }
 
+/// More than a trie has levels.
+constexpr unsigned kMostSteps = 64;
+
 constexpr unsigned kFirstTreeLog2 = log2_floor(FreeIndex::kExactSizes);
 
 /// The way that `size` takes at depth `depth` of its trie.
@@ -87,6 +90,7 @@ void FreeIndex::insert_exact(Granule run, std::size_t bin) {
 
 void FreeIndex::remove_exact(Granule run, std::size_t bin) {
   const Links own = links(run);
+  if ((own.previous == kNoGranule) != (first_[bin] == run)) report_damage(run);
   if (own.next != kNoGranule) {
     if (links(own.next).previous != run) report_damage(run);
     links(own.next).previous = own.previous;
@@ -96,7 +100,6 @@ void FreeIndex::remove_exact(Granule run, std::size_t bin) {
     links(own.previous).next = own.next;
     return;
   }
-  if (first_[bin] != run) report_damage(run);
   first_[bin] = own.next;
 }
 
@@ -157,7 +160,9 @@ Granule FreeIndex::detach_leaf_below(Granule run) const {
   Granule above = run;
   Granule leaf = kNoGranule;
   std::size_t side = 0;
+  unsigned steps = 0;
   for (Granule at = run;;) {
+    if (++steps > kMostSteps) report_damage(at);  // The links lead round in a circle.
     const Node& here = node(at);
     const std::size_t way = here.child[1] != kNoGranule ? 1 : 0;
     if (here.child[way] == kNoGranule) break;
@@ -190,7 +195,10 @@ void FreeIndex::replace_in_tree(Granule run, Granule replacement, std::size_t bi
   fresh.parent = old.parent;
   fresh.child = old.child;
   for (const Granule child : fresh.child) {
-    if (child != kNoGranule) node(child).parent = replacement;
+    if (child == kNoGranule) continue;
+    // A wrong link could lead to a run too small for a node, beside a live block.
+    if (node(child).parent != run) report_damage(run);
+    node(child).parent = replacement;
   }
 }
 
@@ -211,6 +219,12 @@ Granule FreeIndex::best_fit(Granule size) const {
   bin = first_bin_from(bin < kExactSizes ? bin : bin + 1);
   if (bin == kBins) return kNoGranule;
   return bin < kExactSizes ? first_[bin] : extreme_in_tree(first_[bin], false);
+}
+
+Granule FreeIndex::same_size(Granule run) const {
+  const Granule next = links(run).next;
+  if (next != kNoGranule && !plausible(next)) report_damage(run);
+  return next;
 }
 
 Granule FreeIndex::best_in_tree(std::size_t bin, Granule size) const {
@@ -243,7 +257,7 @@ Granule FreeIndex::extreme_in_tree(Granule root, bool largest) const {
     const Granule best_size = node(extreme).size;
     if (largest ? here.size > best_size : here.size < best_size) extreme = at;
     at = here.child[toward] != kNoGranule ? here.child[toward] : here.child[1 - toward];
-    if (++steps > 64) report_damage(extreme);
+    if (++steps > kMostSteps) report_damage(extreme);
   }
   return extreme;
 }
@@ -281,11 +295,14 @@ std::string_view FreeIndex::check(Granule run, Granule size) const {
   if (count_[bin] == 0) return "a free run lies in a bin that counts as empty";
   if (bin < kExactSizes) {
     const bool first = own.previous == kNoGranule;
-    return first && first_[bin] != run ? "a free run is in no bin" : "";
+    return first != (first_[bin] == run) ? "a free run is in no bin" : "";
   }
   const Node& here = node(run);
   if (here.size != size) return "a free run's size was overwritten";
   if (here.parent == kFollower) return own.previous == kNoGranule ? "a free run is in no bin" : "";
+  if (here.child[0] == here.child[1] && here.child[0] != kNoGranule) {
+    return "a free run's child link is wrong";
+  }
   for (const Granule child : here.child) {
     if (child == kNoGranule) continue;
     if (!plausible(child) || node(child).parent != run) return "a free run's child link is wrong";

@@ -37,7 +37,7 @@ class FreeIndex {
   /// A smallest run of at least `size` granules; kNoGranule where there is none.
   [[nodiscard]] Granule best_fit(Granule size) const;
   /// The next run of the same size, or kNoGranule.
-  [[nodiscard]] Granule same_size(Granule run) const { return links(run).next; }
+  [[nodiscard]] Granule same_size(Granule run) const;
   /// The size of the largest run; 0 where nothing is free.
   [[nodiscard]] Granule largest() const;
 

@@ -1,0 +1,32 @@
+# The unit tests of alloc/, and the test that installs it and uses it from
+# another project.
+heapscope_unit_test(alloc
+  unit/alloc/best_fit_test.cpp
+  unit/alloc/bin_damage_test.cpp
+  unit/alloc/bin_test.cpp
+  unit/alloc/block_map_test.cpp
+  unit/alloc/bump_test.cpp
+  unit/alloc/conformance_test.cpp
+  unit/alloc/exhaustive_test.cpp
+  unit/alloc/inspection_test.cpp
+  unit/alloc/layout_test.cpp
+  unit/alloc/locked_heap_test.cpp
+  unit/alloc/random_test.cpp)
+
+set(package_dir ${CMAKE_CURRENT_BINARY_DIR}/package)
+add_test(NAME package.install
+  COMMAND ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --prefix ${package_dir}/prefix
+          --component alloc)
+set_tests_properties(package.install PROPERTIES FIXTURES_SETUP package LABELS unit)
+# The same compiler and flags: what was built with sanitizers must be linked so.
+add_test(NAME package.alloc
+  COMMAND ${CMAKE_CTEST_COMMAND}
+    --build-and-test ${CMAKE_CURRENT_LIST_DIR}/package ${package_dir}/build
+    --build-generator ${CMAKE_GENERATOR}
+    --build-options
+      -DCMAKE_PREFIX_PATH=${package_dir}/prefix
+      -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}
+      -DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}
+      -DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE}
+    --test-command ${package_dir}/build/consumer)
+set_tests_properties(package.alloc PROPERTIES FIXTURES_REQUIRED package LABELS unit)
