@@ -1,6 +1,7 @@
 heapscope_unit_test(uart
   unit/uart/simulated_chip.cpp
   unit/uart/baud_test.cpp
+  unit/uart/buffered_uart_test.cpp
   unit/uart/mini_uart_receive_test.cpp
   unit/uart/mini_uart_setup_test.cpp
   unit/uart/mini_uart_transmit_test.cpp

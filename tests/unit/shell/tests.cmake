@@ -1,0 +1,22 @@
+# The unit tests of shell/: paths are relative to tests/.
+heapscope_unit_test(shell
+  unit/shell/json.cpp
+  unit/shell/shell_rig.cpp
+  unit/shell/alloc_command_test.cpp
+  unit/shell/boot_options_test.cpp
+  unit/shell/commands_test.cpp
+  unit/shell/frame_test.cpp
+  unit/shell/free_command_test.cpp
+  unit/shell/handle_table_test.cpp
+  unit/shell/heap_setup_test.cpp
+  unit/shell/heapmap_command_test.cpp
+  unit/shell/human_size_test.cpp
+  unit/shell/interrupt_test.cpp
+  unit/shell/json_test.cpp
+  unit/shell/language_test.cpp
+  unit/shell/line_reader_test.cpp
+  unit/shell/number_test.cpp
+  unit/shell/output_test.cpp
+  unit/shell/printed_text_test.cpp
+  unit/shell/script_test.cpp
+  unit/shell/signed_value_test.cpp)
