@@ -24,7 +24,7 @@ class BinAllocator {
   [[nodiscard]] static bool can_manage(Range range);
   void initialize(Range range);
 
-  /// An alignment above 16 in a nearly full heap may be refused although one of
+  /// An alignment above 8 in a nearly full heap may be refused although one of
   /// many free runs would do: of the runs of the best-fitting size only the first
   /// few are looked at.
   [[nodiscard]] Result<Address, HeapError> allocate(const Layout& layout);

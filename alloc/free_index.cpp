@@ -130,6 +130,8 @@ void FreeIndex::insert_tree(Granule run, Granule size, std::size_t bin) {
       node(run).parent = at;
       return;
     }
+    // As in replace_in_tree(): what is written next must be a node.
+    if (node(child).parent != at) report_damage(at);
     at = child;
   }
 }

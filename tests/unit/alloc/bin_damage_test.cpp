@@ -251,6 +251,7 @@ class BinDamageSmallRunDeathTest : public ::testing::Test {
   BinDamageSmallRunDeathTest() {
     const auto small = bin_.allocate({.size = 8, .align = 8});
     live_ = bin_.allocate({.size = 64, .align = 8}).value();
+    for (Address& block : large_) block = bin_.allocate(kLarge).value();
     make_free_runs(bin_, {2000, 1600, 1200, 1800});
     EXPECT_TRUE(bin_.deallocate(small.value(), {.size = 8, .align = 8}));
     runs_ = only(extents_of(bin_), ExtentState::free);
@@ -270,10 +271,13 @@ class BinDamageSmallRunDeathTest : public ::testing::Test {
 
   /// The number of the small run: it begins at the heap's first granule.
   static constexpr Word kSmall = 0;
+  /// Live blocks that become nodes when they are freed.
+  static constexpr Layout kLarge{.size = 1024, .align = 8};
 
   BinHeap heap_{16 * 1024};
   BinAllocator& bin_ = heap_.allocator;
   Address live_ = 0;
+  std::array<Address, 3> large_{};
   std::vector<Extent> runs_;
 };
 
@@ -316,6 +320,26 @@ TEST_F(BinDamageSmallRunDeathTest, RemovingANodeWritesNothingOutsideFreeMemory) 
           panicked_or_exited_with_0, "intact|heap damaged");
     }
     write_word(child, right);
+  }
+}
+
+TEST_F(BinDamageSmallRunDeathTest, AddingANodeWritesNothingOutsideFreeMemory) {
+  for (std::size_t i = 1; i < runs_.size(); ++i) {
+    for (const std::size_t word : {2U, 3U}) {
+      const Address child = runs_[i].start + word * kWordBytes;
+      const Word right = read_word(child);
+      write_word(child, kSmall);
+      EXPECT_EXIT(
+          {
+            // Its neighbours are live, so it is added and nothing is removed.
+            static_cast<void>(bin_.deallocate(large_[1], kLarge));
+            const bool intact = live_is_intact();
+            std::fputs(intact ? "intact" : "A LIVE BLOCK WAS OVERWRITTEN", stderr);
+            std::_Exit(intact ? 0 : 1);
+          },
+          panicked_or_exited_with_0, "intact|heap damaged");
+      write_word(child, right);
+    }
   }
 }
 

@@ -20,7 +20,7 @@ using Names = std::vector<std::string>;
 
 const Names kAllCommands{"alloc",   "allocator", "atags",  "echo",   "free",
                          "heapmap", "help",      "memmap", "mode",   "poweroff",
-                         "reboot",  "stats",     "uptime", "version"};
+                         "reboot",  "stats",     "time",   "uptime", "version"};
 
 // ---- all commands ----
 
@@ -613,6 +613,72 @@ TEST(VersionCommand, TellsTheBuild) {
   EXPECT_EQ(result["board"].text(), "Raspberry Pi 3 Model B");
   rig.set_mode(Mode::plain);
   EXPECT_NE(rig.plain("version").find("revision               1a2b3c4d5e6f\n"), std::string::npos);
+}
+
+TEST(VersionCommand, TellsWhatTheBootTookOnRequest) {
+  ShellRig rig({.mode = Mode::json});
+  EXPECT_FALSE(rig.json("version").result.has("boot_microseconds"));
+  const Json result = rig.json("version -v").result;
+  EXPECT_EQ(result["boot_microseconds"].number(), 7U);
+  EXPECT_EQ(result["boot_instructions"].number(), 35U);
+}
+
+// ---- time ----
+
+TEST(TimeCommand, ShowsTheCommandsReplyAndThenWhatItTook) {
+  ShellRig rig;
+  EXPECT_EQ(rig.plain("time echo a  'b c'"),
+            "a b c\n"
+            "microseconds           10\n"
+            "cycles                 100\n"
+            "instructions           50\n");
+  rig.set_mode(Mode::json);
+  const auto replies = rig.json_lines("time alloc 64");
+  ASSERT_EQ(replies.size(), 2U);
+  EXPECT_EQ(replies[0].command, "alloc");
+  EXPECT_EQ(replies[0].result["blocks"].size(), 1U);
+  EXPECT_EQ(replies[1].command, "time");
+  EXPECT_EQ(replies[1].result.names(), (Names{"microseconds", "cycles", "instructions"}));
+  EXPECT_EQ(replies[1].result["cycles"].number(), 100U);
+}
+
+TEST(TimeCommand, HasTheStatusOfTheCommand) {
+  ShellRig rig;
+  const std::vector<std::pair<std::string_view, std::string>> lines{
+      {"time echo", "0"},   {"time free a1", "1"},     {"time alloc", "2"},
+      {"time nope", "127"}, {"time time nope", "127"}, {"time", "2"}};
+  for (const auto& [line, status] : lines) {
+    rig.plain(line);
+    EXPECT_EQ(rig.status(), status) << line;
+  }
+  EXPECT_TRUE(rig.plain("time nope").starts_with("unknown command: nope\nmicroseconds "));
+  EXPECT_TRUE(rig.plain("time").ends_with("\nusage: time COMMAND [WORD...]\n"));
+}
+
+TEST(TimeCommand, AnswersInTheModeThatItsCommandSets) {
+  ShellRig rig;
+  const std::string output = rig.type("time mode json\r");
+  const auto lines = test::split_lines(test::with_plain_newlines(output));
+  ASSERT_EQ(lines.size(), 3U) << output;
+  EXPECT_EQ(test::read_reply(lines[1]).command, "mode");
+  EXPECT_EQ(test::read_reply(lines[2]).command, "time");
+  EXPECT_TRUE(rig.type("time mode plain\r").ends_with("\r\nheapscope> "));
+  EXPECT_EQ(rig.plain("echo 1"), "1\n");
+}
+
+TEST(TimeCommand, MayBeNestedToTheEndOfTheLine) {
+  ShellRig rig({.mode = Mode::json});
+  std::string line;
+  for (int i = 0; i < 63; ++i) line += "time ";
+  EXPECT_EQ(rig.json_lines(line + "echo").size(), 64U);
+}
+
+TEST(TimeCommand, OfPoweroffIsShownBeforeTheMachineStops) {
+  ShellRig rig;
+  rig.plain("time poweroff 3; alloc 64");
+  EXPECT_EQ(rig.platform.events(), (Names{"poweroff 3"}));
+  EXPECT_NE(rig.platform.output_before().find("microseconds"), std::string::npos);
+  EXPECT_EQ(rig.heap.stats().allocations, 0U);
 }
 
 // ---- stopping ----

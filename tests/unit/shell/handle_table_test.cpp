@@ -10,10 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "error_of.hpp"
 #include "tests/unit/alloc/random_source.hpp"
 
 namespace heapscope::shell {
 namespace {
+
+using test::error_of;
 
 /// A table over storage that ends where it ends, full of garbage before use.
 class TableRig {
@@ -183,7 +186,7 @@ TEST(HandleTable, TagsHaveALongestLength) {
   TableRig rig(4);
   const std::string longest(HandleTable::kMaxTagLength, 't');
   EXPECT_EQ(rig.table.find(rig.add(0x10, longest))->tag, longest);
-  EXPECT_EQ(rig.table.tag(longest + "t").error(), TagError::too_long);
+  EXPECT_EQ(error_of(rig.table.tag(longest + "t")), TagError::too_long);
 }
 
 TEST(HandleTable, ThereAreSoManyTagsAndNoMore) {
@@ -191,13 +194,13 @@ TEST(HandleTable, ThereAreSoManyTagsAndNoMore) {
   for (std::size_t i = 0; i < HandleTable::kMaxTags; ++i) {
     rig.add(0x1000 + i, "t" + std::to_string(i));
   }
-  EXPECT_EQ(rig.table.tag("one more").error(), TagError::too_many);
+  EXPECT_EQ(error_of(rig.table.tag("one more")), TagError::too_many);
   EXPECT_TRUE(rig.table.tag("t0"));
   EXPECT_TRUE(rig.table.tag("t255"));
   rig.table.remove(1);
   EXPECT_TRUE(rig.table.tag("one more"));
   EXPECT_EQ(rig.table.find(rig.add(0x10, "one more"))->tag, "one more");
-  EXPECT_EQ(rig.table.tag("t0").error(), TagError::too_many);
+  EXPECT_EQ(error_of(rig.table.tag("t0")), TagError::too_many);
 }
 
 TEST(HandleTable, StartingAnewForgetsTags) {

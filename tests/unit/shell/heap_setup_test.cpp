@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include "error_of.hpp"
 #include "shell_rig.hpp"
 #include "tests/unit/alloc/random_source.hpp"
 
 namespace heapscope::shell {
 namespace {
+
+using test::error_of;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMillion = 1'000'000;
@@ -87,16 +90,16 @@ TEST(PlanHeap, TheLargestHeapIsTheLargestThatFits) {
     const auto whole = plan_heap(free, std::nullopt);
     ASSERT_TRUE(whole) << size;
     EXPECT_TRUE(plan_heap(free, whole->heap.size()));
-    EXPECT_EQ(plan_heap(free, whole->heap.size() + 16).error(), SetupError::too_large) << size;
+    EXPECT_EQ(error_of(plan_heap(free, whole->heap.size() + 16)), SetupError::too_large) << size;
   }
 }
 
 TEST(PlanHeap, RefusesWhatDoesNotFit) {
   const Range free{.start = 0x1000, .end = 0x1000 + kMiB};
-  EXPECT_EQ(plan_heap(free, 0).error(), SetupError::too_small);
-  EXPECT_EQ(plan_heap(free, kMiB).error(), SetupError::too_large);
-  EXPECT_EQ(plan_heap(free, kMiB - 16).error(), SetupError::too_large);
-  EXPECT_EQ(plan_heap(free, kMiB + 1).error(), SetupError::too_large);
+  EXPECT_EQ(error_of(plan_heap(free, 0)), SetupError::too_small);
+  EXPECT_EQ(error_of(plan_heap(free, kMiB)), SetupError::too_large);
+  EXPECT_EQ(error_of(plan_heap(free, kMiB - 16)), SetupError::too_large);
+  EXPECT_EQ(error_of(plan_heap(free, kMiB + 1)), SetupError::too_large);
 }
 
 TEST(PlanHeap, SizesNearTheLargestNumberDoNotWrap) {
@@ -104,7 +107,7 @@ TEST(PlanHeap, SizesNearTheLargestNumberDoNotWrap) {
   for (const std::uint64_t size : {kMiB, 948 * kMiB}) {
     const Range free{.start = 0x1000, .end = 0x1000 + size};
     for (std::uint64_t below = 0; below < 100; ++below) {
-      EXPECT_EQ(plan_heap(free, UINT64_MAX - below).error(), SetupError::too_large);
+      EXPECT_EQ(error_of(plan_heap(free, UINT64_MAX - below)), SetupError::too_large);
     }
   }
 }
@@ -112,8 +115,8 @@ TEST(PlanHeap, SizesNearTheLargestNumberDoNotWrap) {
 TEST(PlanHeap, RefusesMemoryThatIsTooSmallForAnything) {
   for (std::uint64_t size = 0; size < 64; ++size) {
     const Range free{.start = 0x1000, .end = 0x1000 + size};
-    EXPECT_EQ(plan_heap(free, std::nullopt).error(), SetupError::too_small) << size;
-    EXPECT_EQ(plan_heap(free, 1).error(), SetupError::too_large) << size;
+    EXPECT_EQ(error_of(plan_heap(free, std::nullopt)), SetupError::too_small) << size;
+    EXPECT_EQ(error_of(plan_heap(free, 1)), SetupError::too_large) << size;
   }
   EXPECT_TRUE(plan_heap({.start = 0x1000, .end = 0x1040}, std::nullopt));
   EXPECT_FALSE(plan_heap({.start = 0x2000, .end = 0x1000}, std::nullopt));
@@ -181,7 +184,7 @@ TEST(HeapSetup, TheLargestHeapStarts) {
   SetupRig rig(kMiB);
   const std::uint64_t largest = rig.setup.largest_heap();
   EXPECT_TRUE(rig.setup.start("bin", largest));
-  EXPECT_EQ(rig.setup.start("bin", largest + 16).error(), SetupError::too_large);
+  EXPECT_EQ(error_of(rig.setup.start("bin", largest + 16)), SetupError::too_large);
   EXPECT_TRUE(rig.setup.start("bin", std::nullopt));
   EXPECT_EQ(rig.heap.stats().heap_bytes, largest);
 }
@@ -193,11 +196,11 @@ TEST(HeapSetup, AnErrorChangesNothing) {
   ASSERT_TRUE(block);
   ASSERT_TRUE(rig.handles.add(*block, 64, 16, HandleTable::kNoTag));
   const Range heap = rig.setup.plan().heap;
-  EXPECT_EQ(rig.setup.start("slab", 4096).error(), SetupError::no_such_allocator);
-  EXPECT_EQ(rig.setup.start("", std::nullopt).error(), SetupError::no_such_allocator);
-  EXPECT_EQ(rig.setup.start("bin", 2 * kMiB).error(), SetupError::too_large);
-  EXPECT_EQ(rig.setup.start("bin", 1).error(), SetupError::too_small);
-  EXPECT_EQ(rig.setup.start("bump", 0).error(), SetupError::too_small);
+  EXPECT_EQ(error_of(rig.setup.start("slab", 4096)), SetupError::no_such_allocator);
+  EXPECT_EQ(error_of(rig.setup.start("", std::nullopt)), SetupError::no_such_allocator);
+  EXPECT_EQ(error_of(rig.setup.start("bin", 2 * kMiB)), SetupError::too_large);
+  EXPECT_EQ(error_of(rig.setup.start("bin", 1)), SetupError::too_small);
+  EXPECT_EQ(error_of(rig.setup.start("bump", 0)), SetupError::too_small);
   EXPECT_EQ(rig.setup.plan().heap, heap);
   EXPECT_EQ(rig.heap.stats().live_blocks, 1U);
   EXPECT_TRUE(rig.handles.find(1));
@@ -209,7 +212,7 @@ TEST(HeapSetup, BlocksOfTheProgramItselfForbidAnotherStart) {
     ASSERT_TRUE(rig.setup.start(name, 64 * 1024));
     const auto block = rig.heap.allocate({.size = 64});
     ASSERT_TRUE(block);
-    EXPECT_EQ(rig.setup.start("bin", std::nullopt).error(), SetupError::blocks_in_use);
+    EXPECT_EQ(error_of(rig.setup.start("bin", std::nullopt)), SetupError::blocks_in_use);
     ASSERT_TRUE(rig.heap.deallocate(*block, {.size = 64}));
     EXPECT_TRUE(rig.setup.start("bin", std::nullopt));
   }

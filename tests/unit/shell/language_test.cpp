@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "error_of.hpp"
 #include "language_model.hpp"
 #include "shell_rig.hpp"
 #include "tests/unit/alloc/random_source.hpp"
@@ -40,9 +41,7 @@ Texts words_of(std::string_view line, int status = 0) {
 }
 
 std::optional<SyntaxError> error_of(std::string_view line) {
-  const auto commands = CommandLine::parse(line);
-  if (commands) return std::nullopt;
-  return commands.error();
+  return test::error_of(CommandLine::parse(line));
 }
 
 bool nothing_to_run(std::string_view line) {

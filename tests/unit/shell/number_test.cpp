@@ -6,6 +6,7 @@
 #include <array>
 #include <string>
 
+#include "error_of.hpp"
 #include "tests/unit/alloc/random_source.hpp"
 
 namespace heapscope::shell {
@@ -20,9 +21,7 @@ void expect_number(std::string_view text, std::uint64_t value) {
 }
 
 void expect_error(std::string_view text, NumberError error) {
-  const auto number = parse_number(text);
-  ASSERT_FALSE(number) << "'" << text << "' is " << *number;
-  EXPECT_EQ(number.error(), error) << "'" << text << "'";
+  EXPECT_EQ(test::error_of(parse_number(text)), error) << "'" << text << "'";
 }
 
 TEST(Number, Decimal) {

@@ -1,5 +1,4 @@
-// Line ends on their way to the console. Apart from the other tests because
-// Output has no type information, which the sanitizer would ask for.
+// Line ends on their way to the console.
 #include "shell/output.hpp"
 
 #include <gtest/gtest.h>

@@ -5,6 +5,7 @@ heapscope_unit_test(shell
   unit/shell/alloc_command_test.cpp
   unit/shell/boot_options_test.cpp
   unit/shell/commands_test.cpp
+  unit/shell/fault_test.cpp
   unit/shell/frame_test.cpp
   unit/shell/free_command_test.cpp
   unit/shell/handle_table_test.cpp
