@@ -662,7 +662,11 @@ TEST(TimeCommand, AnswersInTheModeThatItsCommandSets) {
   ASSERT_EQ(lines.size(), 3U) << output;
   EXPECT_EQ(test::read_reply(lines[1]).command, "mode");
   EXPECT_EQ(test::read_reply(lines[2]).command, "time");
-  EXPECT_TRUE(rig.type("time mode plain\r").ends_with("\r\nheapscope> "));
+  EXPECT_TRUE(rig.type("time mode plain\r")
+                  .ends_with("\"mode\":\"plain\"}}\r\n"
+                             "microseconds           10\r\n"
+                             "cycles                 100\r\n"
+                             "instructions           50\r\nheapscope> "));
   EXPECT_EQ(rig.plain("echo 1"), "1\n");
 }
 
