@@ -37,6 +37,7 @@ from_el3:
     mov     x1, #0x5b1          // SCR_EL3: EL2 is AArch64, non-secure, HVC on, SMC off.
     msr     scr_el3, x1
     msr     cptr_el3, xzr
+    msr     mdcr_el3, xzr       // EL1 uses the performance monitors.
     mov     x1, #0x3c9          // EL2h, all interrupts masked.
     msr     spsr_el3, x1
     adr     x1, from_el2
@@ -55,6 +56,9 @@ from_el2:
     mov     x1, #0x33ff         // CPTR_EL2: no traps; the rest is reserved as ones.
     msr     cptr_el2, x1
     msr     hstr_el2, xzr
+    mrs     x1, pmcr_el0        // MDCR_EL2: EL1 uses the performance monitors, all of
+    ubfx    x1, x1, #11, #5     // them; what it is after a reset is not said.
+    msr     mdcr_el2, x1
     mov     x1, #(1 << 31)      // HCR_EL2: EL1 is AArch64.
     msr     hcr_el2, x1
     ldr     x1, =0x30d00800     // SCTLR_EL1: reserved ones; MMU and caches off.
@@ -66,8 +70,8 @@ from_el2:
     eret
 
 at_el1:
-    mov     x1, #(3 << 20)      // CPACR_EL1: floating point is not trapped; compiled
-    msr     cpacr_el1, x1       // code copies structures through its registers.
+    mov     x1, #(3 << 20)      // CPACR_EL1: floating point is not trapped. The kernel
+    msr     cpacr_el1, x1       // uses none, but a debugger's or a test's code may.
     isb
     adr     x0, _start
     ldr     x1, =__link_address

@@ -32,27 +32,26 @@ constexpr shell::CommandRecord kRecord{
 constexpr std::uint64_t kBetweenChecks = 65'536;
 
 int run(shell::Context& context, const shell::Arguments& arguments) {
-  int status = shell::kWrongUsage;
-  const auto address = read_place(context, kRecord, arguments[0], status);
-  if (!address) return status;
-  const auto width = read_width(context, kRecord, arguments);
-  if (!width) return shell::kWrongUsage;
+  int status = shell::kSuccess;
+  const auto access = read_access(context, kRecord, arguments, status);
+  if (!access) return status;
   const auto length =
-      shell::read_number(context, kRecord, arguments[1], "LENGTH", 0, UINT64_MAX - *address);
+      shell::read_number(context, kRecord, arguments[1], "LENGTH", 0, UINT64_MAX - access->address);
   if (!length) return shell::kWrongUsage;
-  if (*length % *width != 0) {
-    return context.reply.refuse(kRecord.usage, "LENGTH: {} is no multiple of {}", *length, *width);
+  if (*length % access->width != 0) {
+    return context.reply.refuse(kRecord.usage, "LENGTH: {} is no multiple of {}", *length,
+                                access->width);
   }
   const auto value =
-      shell::read_number(context, kRecord, arguments[2], "VALUE", 0, largest_in(*width));
+      shell::read_number(context, kRecord, arguments[2], "VALUE", 0, largest_in(access->width));
   if (!value) return shell::kWrongUsage;
-  for (std::uint64_t done = 0; done < *length; done += *width) {
-    store(*address + done, *width, *value);
-    if (done / *width % kBetweenChecks == 0 && context.interrupted()) {
-      return context.reply.fail("interrupted", "interrupted after {} bytes", done + *width);
+  for (std::uint64_t done = 0; done < *length; done += access->width) {
+    store(access->address + done, access->width, *value);
+    if (done / access->width % kBetweenChecks == 0 && context.interrupted()) {
+      return context.reply.fail("interrupted", "interrupted after {} bytes", done + access->width);
     }
   }
-  context.reply.field("address", Value::address(*address));
+  context.reply.field("address", Value::address(access->address));
   context.reply.field("length", Value::bytes(*length));
   context.reply.field("value", Value::address(*value));
   return shell::kSuccess;

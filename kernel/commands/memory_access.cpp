@@ -26,14 +26,17 @@ std::optional<std::uint64_t> read_place(shell::Context& context,
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> read_width(shell::Context& context,
-                                        const shell::CommandRecord& command,
-                                        const shell::Arguments& arguments) {
+std::optional<Access> read_access(shell::Context& context, const shell::CommandRecord& command,
+                                  const shell::Arguments& arguments, int& status) {
+  const auto address = read_place(context, command, arguments[0], status);
+  if (!address) return std::nullopt;
   const auto word = arguments.value_of('w');
-  if (!word) return kDefaultWidth;
+  if (!word) return Access{.address = *address};
   const auto width = shell::parse_number(*word);
-  if (width && (*width == 1 || *width == 2 || *width == 4 || *width == 8)) return *width;
-  context.reply.refuse(command.usage, "BYTES: {} is not 1, 2, 4 or 8", *word);
+  if (width && (*width == 1 || *width == 2 || *width == 4 || *width == 8)) {
+    return Access{.address = *address, .width = *width};
+  }
+  status = context.reply.refuse(command.usage, "BYTES: {} is not 1, 2, 4 or 8", *word);
   return std::nullopt;
 }
 

@@ -21,13 +21,19 @@ inline constexpr std::uint64_t kDefaultWidth = 4;
                                                       const shell::CommandRecord& command,
                                                       std::string_view word, int& status);
 
-/// The width that was asked for; nothing where it is none, and then the call has
-/// been refused.
-[[nodiscard]] std::optional<std::uint64_t> read_width(shell::Context& context,
-                                                      const shell::CommandRecord& command,
-                                                      const shell::Arguments& arguments);
+/// Where to access memory, and how many bytes at a time.
+struct Access {
+  std::uint64_t address = 0;
+  std::uint64_t width = kDefaultWidth;
+};
 
-/// One access of `width` bytes. Faults where the memory is not mapped.
+/// The access that the first argument and the width option ask for; nothing where
+/// they are wrong, and then the call has been refused or has failed with `status`.
+[[nodiscard]] std::optional<Access> read_access(shell::Context& context,
+                                                const shell::CommandRecord& command,
+                                                const shell::Arguments& arguments, int& status);
+
+/// One access of `width` bytes: 1, 2, 4 or 8. Faults where the memory is not mapped.
 [[nodiscard]] std::uint64_t load(std::uint64_t address, std::uint64_t width);
 void store(std::uint64_t address, std::uint64_t width, std::uint64_t value);
 

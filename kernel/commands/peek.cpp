@@ -29,14 +29,12 @@ constexpr shell::CommandRecord kRecord{
     &kRecord;
 
 int run(shell::Context& context, const shell::Arguments& arguments) {
-  int status = shell::kWrongUsage;
-  const auto address = read_place(context, kRecord, arguments[0], status);
-  if (!address) return status;
-  const auto width = read_width(context, kRecord, arguments);
-  if (!width) return shell::kWrongUsage;
-  const std::uint64_t value = load(*address, *width);
-  context.reply.field("address", Value::address(*address));
-  context.reply.field("bytes", Value::count(*width));
+  int status = shell::kSuccess;
+  const auto access = read_access(context, kRecord, arguments, status);
+  if (!access) return status;
+  const std::uint64_t value = load(access->address, access->width);
+  context.reply.field("address", Value::address(access->address));
+  context.reply.field("bytes", Value::count(access->width));
   context.reply.field("value", Value::address(value));
   return shell::kSuccess;
 }

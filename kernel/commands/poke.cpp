@@ -30,17 +30,15 @@ constexpr shell::CommandRecord kRecord{
     &kRecord;
 
 int run(shell::Context& context, const shell::Arguments& arguments) {
-  int status = shell::kWrongUsage;
-  const auto address = read_place(context, kRecord, arguments[0], status);
-  if (!address) return status;
-  const auto width = read_width(context, kRecord, arguments);
-  if (!width) return shell::kWrongUsage;
+  int status = shell::kSuccess;
+  const auto access = read_access(context, kRecord, arguments, status);
+  if (!access) return status;
   const auto value =
-      shell::read_number(context, kRecord, arguments[1], "VALUE", 0, largest_in(*width));
+      shell::read_number(context, kRecord, arguments[1], "VALUE", 0, largest_in(access->width));
   if (!value) return shell::kWrongUsage;
-  store(*address, *width, *value);
-  context.reply.field("address", Value::address(*address));
-  context.reply.field("bytes", Value::count(*width));
+  store(access->address, access->width, *value);
+  context.reply.field("address", Value::address(access->address));
+  context.reply.field("bytes", Value::count(access->width));
   context.reply.field("value", Value::address(*value));
   return shell::kSuccess;
 }
