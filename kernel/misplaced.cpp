@@ -9,9 +9,6 @@
 namespace heapscope::kernel {
 namespace {
 
-/// Static, for its size; its address is taken from the code, so that it is right.
-constinit uart::ReceiveRing unused_ring;
-
 void write_address(std::uint64_t address) {
   std::array<char, 18> text{'0', 'x'};
   std::size_t length = 2;
@@ -30,7 +27,7 @@ void write_address(std::uint64_t address) {
 /// linked for.
 extern "C" [[noreturn]] void report_misplaced(std::uint64_t actual, std::uint64_t linked) {
   Mmio bus;
-  uart::MiniUart<Mmio> uart(bus, kSerialPlace, unused_ring);
+  uart::MiniUart<Mmio> uart(bus, kSerialPlace, receive_ring);
   start_line(uart);
   write_last_words("\nfatal: the kernel was loaded at ");
   write_address(actual);

@@ -5,10 +5,13 @@
 #include "uart/panic_write.hpp"
 
 namespace heapscope::kernel {
+
+constinit uart::ReceiveRing receive_ring;
+
 namespace {
 
 constexpr std::uint8_t kControlC = 3;
-constinit uart::ReceiveRing receive_ring;
+
 constinit Serial the_serial(receive_ring);
 
 }  // namespace

@@ -97,6 +97,10 @@ class Serial final : public shell::Console {
   uart::BufferedUart<Mmio, CoreInterruptMask> buffered_;
 };
 
+/// Where input waits. For serial() alone, and for a kernel that is misplaced and
+/// cannot use that.
+extern constinit uart::ReceiveRing receive_ring;
+
 /// The one serial line.
 [[nodiscard]] Serial& serial();
 
