@@ -122,6 +122,13 @@ class LockedHeap final : public Heap {
     return {};
   }
 
+  /// What the lock has counted, where it counts; taken without the lock.
+  auto lock_counters() const requires requires(const Lock& lock) { lock.counters(); }
+  { return lock_.counters(); }
+  /// For a lock that measures its longest hold: it begins anew.
+  void forget_longest_hold() requires requires(Lock& lock) { lock.forget_longest_hold(); }
+  { lock_.forget_longest_hold(); }
+
  private:
   class Guard {
    public:

@@ -14,10 +14,13 @@ inline std::uint64_t read_interrupt_mask() {
 inline void write_interrupt_mask(std::uint64_t daif) {
   asm volatile("msr daif, %0" ::"r"(daif) : "memory");
 }
-/// Masks IRQ and FIQ on this core.
-inline void mask_interrupts() { asm volatile("msr daifset, #3" ::: "memory"); }
-
+/// Masks IRQ on this core. FIQ, by which a core is stopped for good, stays as it
+/// is: it must get through to a core that waits for a lock.
+inline void mask_interrupts() { asm volatile("msr daifset, #2" ::: "memory"); }
+/// Unmasks IRQ and FIQ.
 inline void unmask_interrupts() { asm volatile("msr daifclr, #3" ::: "memory"); }
+/// Unmasks FIQ alone.
+inline void unmask_stop_signal() { asm volatile("msr daifclr, #1" ::: "memory"); }
 
 /// Orders all memory accesses before it and after it, for all observers.
 inline void memory_barrier() { asm volatile("dmb sy" ::: "memory"); }
@@ -40,19 +43,33 @@ inline std::uint64_t read_counter_frequency() {
   return frequency;
 }
 
-/// This core's number, 0 to 3.
-inline std::uint32_t core_number() {
+/// MPIDR_EL1: this core's number and its cluster.
+inline std::uint64_t read_affinity() {
   std::uint64_t affinity = 0;
   asm("mrs %0, mpidr_el1" : "=r"(affinity));
-  return static_cast<std::uint32_t>(affinity & 0xff);
+  return affinity;
 }
+
+/// This core's number, 0 to 3.
+inline std::uint32_t core_number() { return static_cast<std::uint32_t>(read_affinity() & 0xff); }
+
+/// This core's exception level, 0 to 3.
+inline std::uint32_t exception_level() {
+  std::uint64_t level = 0;
+  asm("mrs %0, CurrentEL" : "=r"(level));
+  return static_cast<std::uint32_t>(level >> 2 & 3);
+}
+
+/// Sleeps until an interrupt is pending, a masked one included, and all that was
+/// written before has arrived.
+inline void wait_for_interrupt() { asm volatile("dsb sy\n wfi" ::: "memory"); }
 
 /// Tells the core, or an emulator, that this loop is only waiting.
 inline void yield() { asm volatile("yield"); }
 
 /// Stops this core for good.
 [[noreturn]] inline void halt() {
-  mask_interrupts();
+  asm volatile("msr daifset, #3" ::: "memory");
   for (;;) asm volatile("wfi");
 }
 

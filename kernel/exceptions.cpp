@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/format.hpp"
+#include "kernel/cores.hpp"
 #include "kernel/cpu.hpp"
 #include "kernel/image.hpp"
 #include "kernel/interrupts.hpp"
@@ -26,6 +27,8 @@ class LastWords final : public TextSink {
 constexpr std::uint64_t kFault = 0;
 /// The vector of an IRQ that interrupts the kernel itself.
 constexpr std::uint64_t kInterrupt = 1;
+/// That of an FIQ, by which another core stops this one.
+constexpr std::uint64_t kStopSignal = 2;
 
 constexpr std::uint64_t exception_class(std::uint64_t esr) { return esr >> 26 & 0x3f; }
 
@@ -136,6 +139,7 @@ extern "C" void handle_exception(std::uint64_t vector, ExceptionFrame* frame) {
     handle_interrupts();
     return;
   }
+  if (vector == kStopSignal) obey_stop();
   const bool undefined = exception_class(frame->esr) == 0;
   if (undefined && frame->elr == reinterpret_cast<std::uintptr_t>(semihosting_trap)) {
     frame->elr += 4;

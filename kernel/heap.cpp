@@ -63,6 +63,10 @@ constexpr std::size_t bytes(std::align_val_t align) { return static_cast<std::si
 
 alloc::Heap& heap() { return the_heap; }
 
+LockCounters heap_lock_counters() { return the_heap.lock_counters(); }
+
+void forget_longest_heap_lock() { the_heap.forget_longest_hold(); }
+
 }  // namespace heapscope::kernel
 
 namespace {

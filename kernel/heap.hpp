@@ -2,11 +2,17 @@
 #pragma once
 
 #include "alloc/heap.hpp"
+#include "kernel/ticket_lock.hpp"
 
 namespace heapscope::kernel {
 
 /// Uninitialized until HeapSetup has started an allocator on it; using it before
 /// that is a panic.
 [[nodiscard]] alloc::Heap& heap();
+
+/// What the heap's lock has counted since the kernel started.
+[[nodiscard]] LockCounters heap_lock_counters();
+/// The longest hold is from now on that of those to come.
+void forget_longest_heap_lock();
 
 }  // namespace heapscope::kernel

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "board_constants.hpp"
+#include "kernel/cores.hpp"
 #include "kernel/cpu.hpp"
 #include "kernel/mmio.hpp"
 #include "kernel/serial.hpp"
@@ -36,6 +37,8 @@ void start_interrupts() {
 }
 
 void handle_interrupts() {
+  handle_core_signal();
+  if (core_number() != 0) return;
   const std::uint32_t pending =
       Mmio::read(kBoard.interrupt_controller + offsetof(ControllerRegisters, pending1));
   if ((pending & kAuxiliary) != 0) serial().handle_interrupt();

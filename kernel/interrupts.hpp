@@ -7,7 +7,7 @@ namespace heapscope::kernel {
 /// which must be core 0.
 void start_interrupts();
 
-/// Serves what is pending. Called with interrupts masked; O(1).
+/// Serves what is pending on this core. Called with interrupts masked; O(1).
 void handle_interrupts();
 
 }  // namespace heapscope::kernel

@@ -9,6 +9,7 @@
 #include "build_info.hpp"
 #include "kernel/board_model.hpp"
 #include "kernel/clock.hpp"
+#include "kernel/cores.hpp"
 #include "kernel/heap.hpp"
 #include "kernel/image.hpp"
 #include "kernel/interrupts.hpp"
@@ -145,7 +146,9 @@ Result<void, MapError> map_banks(const atags::MemoryMap& memory) {
 
 void start_mmu(const atags::MemoryMap& memory) {
   if (!map_kernel() || !map_banks(memory)) panic("memory is in too many pieces to be mapped");
+  call_cores();
   enable_mmu(page_tables);
+  release_cores();
 }
 
 /// The parts of memory that stay what they are, for `memmap`.

@@ -63,6 +63,15 @@ void enable_mmu(const PageTables& tables) {
   asm volatile("msr sctlr_el1, %0\n isb" ::"r"(control) : "memory");
 }
 
+Translation this_translation() {
+  Translation now{};
+  asm volatile("mrs %0, ttbr0_el1" : "=r"(now.root));
+  asm volatile("mrs %0, mair_el1" : "=r"(now.memory_attributes));
+  asm volatile("mrs %0, tcr_el1" : "=r"(now.translation));
+  now.control = system_control::read();
+  return now;
+}
+
 void clean_and_invalidate(std::span<const std::byte> bytes) {
   auto line = reinterpret_cast<std::uintptr_t>(bytes.data()) & ~(kCacheLine - 1);
   const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size());

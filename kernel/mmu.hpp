@@ -27,6 +27,16 @@ inline std::uint64_t read() {
 /// fault (Cortex-A53 TRM, DDI0500, 6.5.1).
 void enable_mmu(const PageTables& tables);
 
+/// What another core puts into its registers to have the same as this one, whose
+/// MMU is on.
+struct Translation {
+  std::uint64_t root;               ///< TTBR0_EL1.
+  std::uint64_t memory_attributes;  ///< MAIR_EL1.
+  std::uint64_t translation;        ///< TCR_EL1.
+  std::uint64_t control;            ///< SCTLR_EL1.
+};
+[[nodiscard]] Translation this_translation();
+
 /// Whether this core's MMU and data cache are on.
 [[nodiscard]] inline bool mmu_enabled() {
   constexpr std::uint64_t kBoth = system_control::kMmu | system_control::kDataCache;

@@ -9,8 +9,8 @@
 namespace heapscope::kernel {
 
 /// Calls `work(argument)`. Where it faults outside of any critical section, it is
-/// given up on the spot, nothing of it is unwound, and the fault is returned. One at a time, on
-/// core 0.
+/// given up on the spot, nothing of it is unwound, and the fault is returned. On any
+/// core.
 [[nodiscard]] std::optional<FaultRecord> run_recoverably(void (*work)(void*), void* argument);
 
 /// For the exception handler: whether the fault in `frame` can be come back from.

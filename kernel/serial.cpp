@@ -35,7 +35,7 @@ void Serial::wait() {
   // A core that waits wakes up for a masked interrupt too, so that none is missed
   // between the look and the wait.
   const std::uint64_t before = CoreInterruptMask::mask();
-  if (buffered_.idle()) asm volatile("dsb sy\n wfi" ::: "memory");
+  if (buffered_.idle()) wait_for_interrupt();
   CoreInterruptMask::restore(before);
 }
 

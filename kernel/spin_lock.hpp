@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/cpu.hpp"
+#include "kernel/doze.hpp"
 #include "kernel/mmu.hpp"
 #include "kernel/ticket_lock.hpp"
 
@@ -18,7 +19,16 @@ struct ThisCore {
   static bool can_use_exclusives() { return mmu_enabled(); }
   static std::uint32_t number() { return core_number(); }
   static std::uint64_t now() { return read_counter_unordered(); }
-  static void relax() { yield(); }
+  /// The holder of a heap's lock is soon done, unless it does not run: an emulator
+  /// may have fewer processors than cores, and who turns then takes one from it.
+  static void relax(std::uint32_t turn) {
+    if (turn < kTurnsBeforeDozing) return yield();
+    doze(kDozeMicroseconds);
+  }
+
+ private:
+  static constexpr std::uint32_t kTurnsBeforeDozing = 200;
+  static constexpr std::uint32_t kDozeMicroseconds = 5;
 };
 
 using SpinLock = TicketLock<ThisCore>;

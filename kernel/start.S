@@ -1,5 +1,6 @@
-// Where the firmware jumps to. Brings core 0 from whatever exception level it
-// is at to EL1 with a stack and an empty .bss; the other cores wait.
+// Where the firmware jumps to. Brings each core from whatever exception level it
+// is at to EL1 with a stack: core 0 with an empty .bss, and the others, which wait
+// until core 0 lets them go, with the MMU and the caches on.
 // CPU state at entry: raspberrypi/tools armstubs/armstub8.S.
 
 // The header of an arm64 kernel image (linux: Documentation/arm64/booting.rst).
@@ -19,9 +20,17 @@ _start:
 entry:
     msr     daifset, #0xf
     mrs     x1, mpidr_el1
-    tst     x1, #0xff
-    b.ne    park
+    and     x19, x1, #0xff      // The core.
     mov     x20, x0             // What the firmware passed: a device tree or 0.
+    cbz     x19, bring_down
+    adrp    x20, core_release   // For the others, CoreRelease (cores.cpp) in its place.
+    add     x20, x20, :lo12:core_release
+1:  ldr     x1, [x20]           // Looked at first: the event may be over already.
+    cbnz    x1, bring_down
+    wfe
+    b       1b
+
+bring_down:
     mrs     x1, CurrentEL
     cmp     x1, #(3 << 2)
     b.eq    from_el3
@@ -34,6 +43,9 @@ park:
     b       park
 
 from_el3:
+    mrs     x1, S3_1_C15_C2_1   // CPUECTLR_EL1.SMPEN, before any cache is switched on
+    orr     x1, x1, #(1 << 6)   // (Cortex-A53 TRM, DDI0500, 4.3.60).
+    msr     S3_1_C15_C2_1, x1
     mov     x1, #0x5b1          // SCR_EL3: EL2 is AArch64, non-secure, HVC on, SMC off.
     msr     scr_el3, x1
     msr     cptr_el3, xzr
@@ -77,12 +89,13 @@ at_el1:
     ldr     x1, =__link_address
     cmp     x0, x1
     b.ne    misplaced
-    mov     x0, xzr             // Core 0.
+    mov     x0, x19
     bl      set_stacks
     adrp    x1, exception_vectors
     add     x1, x1, :lo12:exception_vectors
     msr     vbar_el1, x1
     isb
+    cbnz    x19, join
     adrp    x1, __bss_start
     add     x1, x1, :lo12:__bss_start
     adrp    x2, __bss_end
@@ -96,6 +109,50 @@ at_el1:
     mov     x0, x20
     bl      kernel_start
     b       park
+
+// A core beside core 0, x20: its CoreRelease. Nothing is written before the caches
+// are on: core 0 may have read ahead what lies there, and would keep it.
+join:
+    bl      invalidate_own_cache
+    ic      iallu
+    tlbi    vmalle1
+    dsb     sy
+    isb
+    ldp     x1, x2, [x20]
+    ldp     x3, x4, [x20, #16]
+    msr     ttbr0_el1, x1
+    msr     mair_el1, x2
+    msr     tcr_el1, x3
+    isb
+    msr     sctlr_el1, x4
+    isb
+    mov     x29, xzr
+    mov     x30, xzr
+    mov     x0, x19
+    bl      core_start
+    b       park
+
+// The first level of the data cache, which no other core has a part in.
+invalidate_own_cache:
+    msr     csselr_el1, xzr
+    isb
+    mrs     x1, ccsidr_el1
+    and     x2, x1, #7
+    add     x2, x2, #4          // Where the number of the set lies,
+    ubfx    x3, x1, #13, #15    // the last one,
+    ubfx    x4, x1, #3, #10     // and the last way,
+    clz     w5, w4              // whose number lies at the top.
+1:  mov     x6, x3
+2:  lsl     x7, x6, x2
+    lsl     x8, x4, x5
+    orr     x7, x7, x8
+    dc      isw, x7
+    subs    x6, x6, #1
+    b.hs    2b
+    subs    x4, x4, #1
+    b.hs    1b
+    dsb     sy
+    ret
 
 // x0: the core. Its exceptions are handled on a stack of their own (SP_EL1), all
 // else runs on the other one (SP_EL0).

@@ -14,15 +14,17 @@ namespace heapscope::kernel {
 /// - `mask_interrupts()` masks them and returns what restore_interrupts() takes.
 /// - `can_use_exclusives()`: whether memory is cacheable yet.
 /// - `number()`: this core's number, below 256.
-/// - `now()`: a count of ticks; `relax()`: a moment's wait.
+/// - `now()`: a count of ticks.
+/// - `relax(turn)`: a moment's wait, for the turn-th time: the longer it has been, the
+///   longer it may be. Nobody wakes the core.
 template <class C>
-concept LockingCore = requires(std::uint64_t mask) {
+concept LockingCore = requires(std::uint64_t mask, std::uint32_t turn) {
   { C::mask_interrupts() } -> std::same_as<std::uint64_t>;
   { C::restore_interrupts(mask) } -> std::same_as<void>;
   { C::can_use_exclusives() } -> std::same_as<bool>;
   { C::number() } -> std::same_as<std::uint32_t>;
   { C::now() } -> std::same_as<std::uint64_t>;
-  { C::relax() } -> std::same_as<void>;
+  { C::relax(turn) } -> std::same_as<void>;
 };
 
 /// Since the lock was made. A snapshot: the figures may belong to moments that
@@ -45,15 +47,12 @@ class TicketLock {
       panic("core {} takes a lock again that it holds", Core::number());
     }
     const std::uint32_t ticket = next_.fetch_add(1, std::memory_order_relaxed);
-    bool waited = false;
-    while (serving_.load(std::memory_order_acquire) != ticket) {
-      waited = true;
-      Core::relax();
-    }
+    std::uint32_t turns = 0;
+    while (serving_.load(std::memory_order_acquire) != ticket) Core::relax(++turns);
     holder_.store(Core::number(), std::memory_order_relaxed);
     mask_before_ = mask;
     add(acquisitions_, 1);
-    if (waited) add(contended_, 1);
+    if (turns > 0) add(contended_, 1);
     taken_at_ = Core::now();
   }
 
@@ -76,6 +75,9 @@ class TicketLock {
             .contended = contended_.load(std::memory_order_relaxed),
             .longest_hold_ticks = longest_hold_.load(std::memory_order_relaxed)};
   }
+
+  /// The longest hold is from now on that of those to come.
+  void forget_longest_hold() { longest_hold_.store(0, std::memory_order_relaxed); }
 
  private:
   static constexpr std::uint32_t kNobody = 0xffff'ffff;

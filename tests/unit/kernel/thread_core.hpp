@@ -23,7 +23,7 @@ struct ThreadCore {
   static bool can_use_exclusives() { return mmu_is_on.load(std::memory_order_relaxed); }
   static std::uint32_t number() { return this_number; }
   static std::uint64_t now() { return ticks.fetch_add(1, std::memory_order_relaxed); }
-  static void relax() { std::this_thread::yield(); }
+  static void relax(std::uint32_t) { std::this_thread::yield(); }
 };
 
 }  // namespace heapscope::kernel
