@@ -147,6 +147,7 @@ extern "C" void handle_exception(std::uint64_t vector, ExceptionFrame* frame) {
     return;
   }
   if (vector == kFault && recover(*frame)) return;
+  stop_other_cores();
   report(vector, FaultRecord(*frame));
   halt();
 }
