@@ -216,6 +216,8 @@ void PlainPrinter::line(std::string_view, std::string_view text) {
   first_ = false;
 }
 
+void PlainPrinter::progress(std::string_view text) { format(out_, "{}\n", text); }
+
 void PlainPrinter::give_up() { place_ = Place::top; }
 
 void PlainPrinter::unknown_command(std::string_view name) {

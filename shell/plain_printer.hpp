@@ -28,6 +28,7 @@ class PlainPrinter final : public ReplyPrinter {
   void cell(const Cell& cell) override;
   void end_cells() override;
   void line(std::string_view name, std::string_view text) override;
+  void progress(std::string_view text) override;
 
  private:
   enum class Place : std::uint8_t { top, table, item };

@@ -115,6 +115,9 @@ class Reply {
   /// The answer is one text, shown as it is; for scripts it is a field.
   virtual void line(std::string_view name, std::string_view text) = 0;
 
+  /// How far long work has come. For people only, and no part of the answer.
+  virtual void progress(std::string_view) {}
+
   /// The command failed: `kind` is a fixed name for scripts, the text one line
   /// for people. Returns kFailed.
   template <class... Args>
