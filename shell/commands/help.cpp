@@ -28,7 +28,7 @@ constexpr std::array kColumns{
     Column{.name = "summary"},
 };
 constexpr std::array kOptionColumns{
-    Column{.name = "option", .width = 10},
+    Column{.name = "option", .width = 13},
     Column{.name = "help"},
 };
 

@@ -136,6 +136,17 @@ def test_a_million_operations(own_machines: Machines) -> None:
     assert max(map(len, reply.lines)) < 80
 
 
+def test_json_shows_no_progress(json_shell: Shell) -> None:
+    """One line of answer, however long it takes."""
+    operations = 20_000
+    while True:
+        document = json_shell.json(f"stress -n {operations}")
+        assert_sound(document, operations, 4)
+        if document["result"]["microseconds"] > 1_500_000:
+            return
+        operations *= 4
+
+
 def test_ctrl_c_ends_it_and_nothing_is_left(own_machines: Machines) -> None:
     shell = own_machines.boot()
     before = [line for line in shell.ok("stats") if line.startswith(("used", "live", "free_"))]
