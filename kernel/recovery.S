@@ -1,5 +1,7 @@
 // Saving the place to come back to, as setjmp does. The first argument of both is
-// a RecoveryPoint (recovery.cpp).
+// a RecoveryPoint (recovery.cpp). A call preserves d8 to d15 too, but whatever calls
+// this is compiled without vector registers, and what is (kernel/floating_point)
+// calls nothing that comes here: nobody has anything in them.
 
 .section .text.recovery, "ax"
 

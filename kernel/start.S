@@ -82,9 +82,10 @@ from_el2:
     eret
 
 at_el1:
-    mov     x1, #(3 << 20)      // CPACR_EL1: floating point is not trapped. The kernel
-    msr     cpacr_el1, x1       // uses none, but a debugger's or a test's code may.
+    mov     x1, #(3 << 20)      // CPACR_EL1: floating point is not trapped. Only hash
+    msr     cpacr_el1, x1       // tables use it, and a debugger's or a test's code may.
     isb
+    msr     fpcr, xzr           // It rounds to nearest and traps nothing.
     adr     x0, _start
     ldr     x1, =__link_address
     cmp     x0, x1

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/floating_point/number_set.hpp"
 #include "shell/command.hpp"
 
 namespace heapscope::kernel {
@@ -113,6 +114,28 @@ bool containers() {
   return names[99].size() == 100 && positions.at(std::string(50, 'x')) == 49 && owned->back() == 3;
 }
 
+/// Its nodes and its buckets, which floating point says how many are of.
+bool unordered_containers() {
+  class Balance final : public BlockWatcher {
+   public:
+    void took(std::uintptr_t, std::size_t bytes) override { held_ += bytes; }
+    void gave_back(std::uintptr_t, std::size_t bytes) override { held_ -= bytes; }
+    [[nodiscard]] bool even() const { return held_ == 0; }
+
+   private:
+    std::size_t held_ = 0;
+  };
+  Balance balance;
+  bool good = true;
+  {
+    NumberSet numbers(balance);
+    for (std::uint64_t i = 0; i < 100; ++i) numbers.add(i * i);
+    good = !balance.even() && numbers.elements() == 100 && numbers.capacity() >= 100 &&
+           numbers.contains(99 * 99) && !numbers.contains(99);
+  }
+  return good && balance.even();
+}
+
 /// Copies between all alignments and of many lengths: on a board, an unaligned
 /// access before the MMU is on would end here.
 bool memory_functions() {
@@ -139,6 +162,7 @@ constexpr std::array kChecks{
     Check{.name = "aligned new and delete", .passes = aligned_objects},
     Check{.name = "new (nothrow)", .passes = without_throwing},
     Check{.name = "containers", .passes = containers},
+    Check{.name = "unordered containers", .passes = unordered_containers},
     Check{.name = "memory functions", .passes = memory_functions},
 };
 
