@@ -41,6 +41,11 @@ class Hardware:
     dtb: Path | None = None
 
 
+def program() -> str:
+    """The QEMU to use; whether it exists is not checked."""
+    return os.environ.get("HEAPSCOPE_QEMU", "qemu-system-aarch64")
+
+
 def check_inputs(hardware: Hardware) -> None:
     """Everything but the kernel, which may not be built yet."""
     check_file("initrd", hardware.initrd)
@@ -63,7 +68,7 @@ def command_for(hardware: Hardware, console: list[str]) -> list[str]:
     check_inputs(hardware)
     check_file("kernel", hardware.kernel)
     command = [
-        *_program(),
+        *_starting_program(),
         # A thread for each core, so that they really run at the same time. Cores
         # that have nothing to do sleep and take no time of the host's.
         "-accel", "tcg,thread=multi",
@@ -145,8 +150,8 @@ class SocketMachine:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def _program() -> list[str]:
-    name = os.environ.get("HEAPSCOPE_QEMU", "qemu-system-aarch64")
+def _starting_program() -> list[str]:
+    name = program()
     if shutil.which(name) is None:
         raise Failure(f"there is no {name}: install the Debian package qemu-system-arm")
     # The kernel of the host ends QEMU with its parent, even one that was killed

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from build import PROJECT_ROOT, build
 from failure import Failure
+from newer_qemu import provide
 from summary import count_results, succeeded, summary_line
 
 _PRESET = "host-asan"
@@ -24,6 +25,7 @@ def run_tests(name_pattern: str | None, long: bool) -> int:
         print(f"heapscope: {failure}", file=sys.stderr, flush=True)
         print(summary_line(Counter(failed=1)), flush=True)
         return failure.status
+    provide()
     directory = PROJECT_ROOT / "build" / _PRESET
     reports = _emptied(directory / "reports")
     ctest_report = reports / "ctest.xml"

@@ -1,8 +1,10 @@
 """Fixtures that boot the kernel in QEMU, and the serial line in failure reports.
 
 HEAPSCOPE_KERNEL names the image; without it, the one that the pi3 preset built.
+With HEAPSCOPE_ON_NEWER_QEMU, the tests run on the second QEMU or are all skipped.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Iterator
@@ -13,12 +15,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
 
 from harness import KERNEL, Machines, Shell  # noqa: E402 (the path comes first)
 
+import newer_qemu  # noqa: E402
+
 _machines: list[Machines] = []
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not KERNEL.is_file():
         pytest.exit(f"there is no kernel at {KERNEL}: build it with the pi3 preset", 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "HEAPSCOPE_ON_NEWER_QEMU" not in os.environ:
+        return
+    program, reason = newer_qemu.find()
+    if program is not None:
+        os.environ["HEAPSCOPE_QEMU"] = program
+        return
+    for item in items:
+        item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="module")

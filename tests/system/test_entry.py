@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import KERNEL
+from qemu import program
 
 ELF = KERNEL.with_suffix(".elf")
 SECONDS = 60
@@ -37,7 +38,7 @@ ENTER_AT_EL1 = """
 def boot(arguments: list[str], commands: str) -> tuple[str, int]:
     """What the machine prints until it is off, and QEMU's exit status."""
     done = subprocess.run(
-        ["qemu-system-aarch64", "-M", "raspi3b", *arguments, "-serial", "null", "-serial", "stdio",
+        [program(), "-M", "raspi3b", *arguments, "-serial", "null", "-serial", "stdio",
          "-display", "none", "-monitor", "none"],
         input=TYPED + commands, capture_output=True, text=True, timeout=SECONDS, check=False)
     return done.stdout, done.returncode
@@ -85,7 +86,7 @@ def test_an_elf_with_all_cores_at_once(semihosting: list[str]) -> None:
 
 def test_where_it_was_not_linked() -> None:
     process = subprocess.Popen(
-        ["qemu-system-aarch64", "-M", "raspi3b", *loader(KERNEL, 0x200000, "cpu-num=0"),
+        [program(), "-M", "raspi3b", *loader(KERNEL, 0x200000, "cpu-num=0"),
          "-serial", "null", "-serial", "stdio", "-display", "none", "-monitor", "none"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
@@ -116,7 +117,7 @@ def test_reboot_starts_again(semihosting: list[str]) -> None:
 
 def test_only_known_registers_are_not_modelled() -> None:
     done = subprocess.run(
-        ["qemu-system-aarch64", "-M", "raspi3b", "-kernel", str(KERNEL), "-serial", "null",
+        [program(), "-M", "raspi3b", "-kernel", str(KERNEL), "-serial", "null",
          "-serial", "stdio", "-display", "none", "-monitor", "none", "-d", "guest_errors,unimp"],
         input=TYPED + "stats; heapmap -b; atags; memmap; selftest; poweroff\r",
         capture_output=True, text=True, timeout=SECONDS, check=False)

@@ -6,6 +6,7 @@ import json
 import subprocess
 
 from harness import KERNEL, Machines, Shell
+from qemu import program
 
 MOST_BOOT_INSTRUCTIONS = 3_000_000
 SECONDS = 120
@@ -14,7 +15,7 @@ SECONDS = 120
 def counted(commands: str) -> list[dict]:
     """The replies of a machine that counts instructions, in json mode."""
     done = subprocess.run(
-        ["qemu-system-aarch64", "-M", "raspi3b", "-icount", "shift=0", "-kernel", str(KERNEL),
+        [program(), "-M", "raspi3b", "-icount", "shift=0", "-kernel", str(KERNEL),
          "-append", "shell.mode=json", "-serial", "null", "-serial", "stdio", "-display", "none",
          "-monitor", "none"],
         input="\r" * 16 + commands + "\rpoweroff\r", capture_output=True, text=True,
