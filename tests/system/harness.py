@@ -28,12 +28,12 @@ Json = dict[str, Any]
 
 
 class Shell:
-    def __init__(self, hardware: Hardware) -> None:
+    def __init__(self, hardware: Hardware, extra: list[str] | None = None) -> None:
         self.hardware = hardware
         self.transcript = bytearray()
         self.usable = True
         self._tags = 0
-        self._machine = SocketMachine(hardware)
+        self._machine = SocketMachine(hardware, extra)
         try:
             connection = self._machine.connect()
         except BaseException:
@@ -132,11 +132,13 @@ class Machines:
     shells: list[Shell] = field(default_factory=list)
     _shared: dict[str, Shell] = field(default_factory=dict)
 
-    def boot(self, append: str = "", ready: bool = True, **hardware: Any) -> Shell:
-        """A machine of its own; `ready=False` leaves all that it says unread."""
+    def boot(self, append: str = "", ready: bool = True, extra: list[str] | None = None,
+             **hardware: Any) -> Shell:
+        """A machine of its own; `ready=False` leaves all that it says unread, `extra`
+        are more options for QEMU."""
         if len(_silent_boots) >= _PATIENCE:
             raise SessionError("the kernel did not answer after earlier boots")
-        shell = Shell(Hardware(kernel=KERNEL, command_line=append, **hardware))
+        shell = Shell(Hardware(kernel=KERNEL, command_line=append, **hardware), extra)
         self.shells.append(shell)
         if ready:
             try:

@@ -113,21 +113,3 @@ def test_reboot_starts_again(semihosting: list[str]) -> None:
     output, status = boot(["-kernel", str(KERNEL), "-no-reboot", *semihosting], "reboot\r")
     assert "rebooting" in output
     assert status == 0
-
-
-def test_only_known_registers_are_not_modelled() -> None:
-    done = subprocess.run(
-        [program(), "-M", "raspi3b", "-kernel", str(KERNEL), "-serial", "null",
-         "-serial", "stdio", "-display", "none", "-monitor", "none", "-d", "guest_errors,unimp"],
-        input=TYPED + "stats; heapmap -b; atags; memmap; selftest; poweroff\r",
-        capture_output=True, text=True, timeout=SECONDS, check=False)
-    expected = {
-        "bcm2835_property: unhandled tag 0x00030047",
-        "bcm2835_aux_write: AUX_MU_CNTL_REG unsupported",
-        "bcm2835_aux_write: AUX_MU_LCR_REG unsupported",
-        "bcm2835_aux_write: AUX_MU_MCR_REG unsupported",
-        "bcm2835_aux_write: AUX_MU_BAUD_REG unsupported",
-        "bcm2835_powermgt_write: RSTS",
-        "bcm2835_powermgt_write: WDOG",
-    }
-    assert set(done.stderr.splitlines()) <= expected
