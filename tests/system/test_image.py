@@ -258,6 +258,16 @@ def test_nothing_reaches_floating_point_before_the_mmu_is_on(
     assert [each for each in reached if lies_in(each, floating_point)] == []
 
 
+def test_floating_point_is_set_up_where_it_is_allowed(functions: Functions) -> None:
+    """What its control register holds after a reset is not said."""
+    allowing = [body for body in functions.values()
+                if any(each[1:] == ("msr", "cpacr_el1, x1") for each in body)]
+    assert allowing
+    for body in allowing:
+        written = [each[2].split(",")[0] for each in body if each[1] == "msr"]
+        assert "fpcr" in written[written.index("cpacr_el1"):]
+
+
 def test_floating_point_calls_nothing_that_is_come_back_to(
         code: Code, floating_point: list[range]) -> None:
     """call_recoverably saves no vector registers. And the closures above do find
