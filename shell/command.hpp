@@ -86,6 +86,9 @@ struct CommandRecord {
   std::uint8_t min_arguments = 0;  ///< Positional ones.
   std::uint8_t max_arguments = 0;
   bool takes_words_as_they_are = false;  ///< No options: every word is an argument.
+  /// Takes no lock, allocates nothing, needs no interrupt and changes nothing that
+  /// is to be looked at: the panic shell runs it.
+  bool safe_in_panic = false;
   int (*run)(Context&, const Arguments&) = nullptr;
 };
 

@@ -25,9 +25,10 @@ class Work {
   ~Work() = default;
 };
 
-/// What happened to work that faulted.
+/// What happened to work that faulted, or that broke a contract in the panic shell.
 struct Fault {
-  FixedText<160> summary;  ///< One line, without its end.
+  std::string_view kind = "fault";  ///< For scripts.
+  FixedText<240> summary;           ///< One line, without its end.
 };
 
 /// Running counts, to be subtracted from one another.

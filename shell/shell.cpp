@@ -48,16 +48,17 @@ std::optional<Mode> mode_named(std::string_view name) {
   return std::nullopt;
 }
 
-Shell::Shell(Environment& environment, Console& console, Mode mode)
+Shell::Shell(Environment& environment, Console& console, Mode mode, Purpose purpose)
     : environment_(environment),
       console_(console),
       output_(console),
       plain_(output_),
       json_(output_),
       reader_(console),
-      mode_(mode) {
+      mode_(mode),
+      purpose_(purpose) {
   reader_.set_echo(mode_ == Mode::plain);
-  reader_.set_start_column(kPrompt.size());
+  reader_.set_start_column(prompt_text().size());
 }
 
 ReplyPrinter& Shell::printer() {
@@ -91,7 +92,7 @@ void Shell::report(std::string_view source, std::string_view kind, std::string_v
 void Shell::prompt() {
   if (mode_ == Mode::json) return;
   output_.begin_line();
-  console_.write(kPrompt);
+  console_.write(prompt_text());
 }
 
 bool Shell::interrupted() {
@@ -140,11 +141,32 @@ int Shell::run_framed(std::string_view tag, std::string_view text, bool too_long
   }
   output_.begin_line();
   format(output_, "{} BEGIN\n", tag);
+  frame_ = tag;
   // The blank behind the tag belongs to the frame, not to the line.
   const int status = run_commands(text, too_long || text.size() > LineReader::kMaxLine + 1);
-  output_.begin_line();
-  format(output_, "{} END status={}\n", tag, status);
+  end_frame(status);
   return status;
+}
+
+void Shell::end_frame(int status) {
+  output_.begin_line();
+  format(output_, "{} END status={}\n", frame_, status);
+  frame_ = {};
+}
+
+void Shell::break_off(std::string_view message) {
+  if (mode_ == Mode::json && answering_ != nullptr) {
+    answering_->give_up();
+    if (answering_->begun()) {
+      (void)answering_->problem("panic", "{}", message);
+    } else {
+      (void)answering_->fail("panic", "{}", message);
+    }
+    answering_->end();
+  }
+  answering_ = nullptr;
+  if (!frame_.empty()) end_frame(kFailed);
+  output_.begin_line();
 }
 
 void Shell::stop_if_asked() {
@@ -191,12 +213,16 @@ int Shell::run_command(std::span<const std::string_view> words) {
   answering_->begin(words.front());
   const CommandRecord* command = find_command(words.front());
   int status = kUnknownCommand;
-  if (command != nullptr) {
-    status = call(*command, words.subspan(1), *answering_);
-  } else {
+  if (command == nullptr) {
     answering_->unknown_command(words.front());
+  } else if (!runs(*command)) {
+    status = answering_->fail("not-in-panic", "{} does not work in the panic shell; try help",
+                              command->name);
+  } else {
+    status = call(*command, words.subspan(1), *answering_);
   }
   answering_->end();
+  answering_ = nullptr;
   return status;
 }
 
@@ -257,13 +283,14 @@ int Shell::run_guarded(const CommandRecord& command, Context& context, const Arg
     int status_ = kFailed;
   };
   Run work(command, context, arguments);
-  TextSink* const details = mode_ == Mode::plain ? &output_ : nullptr;
+  const bool detailed = mode_ == Mode::plain && purpose_ == Purpose::usual;
+  TextSink* const details = detailed ? &output_ : nullptr;
   const auto fault = environment_.platform.run_guarded(work, details);
   if (!fault) return work.status();
   answering_->give_up();
-  if (details != nullptr) output_.begin_line();
-  if (answering_->begun()) return answering_->problem("fault", "{}", fault->summary.view());
-  return answering_->fail("fault", "{}", fault->summary.view());
+  if (mode_ == Mode::plain) output_.begin_line();
+  if (answering_->begun()) return answering_->problem(fault->kind, "{}", fault->summary.view());
+  return answering_->fail(fault->kind, "{}", fault->summary.view());
 }
 
 bool Shell::run_script(std::string_view source, std::string_view text) {

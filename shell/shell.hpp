@@ -17,6 +17,10 @@ namespace heapscope::shell {
 
 enum class Mode : std::uint8_t { plain, json };
 
+/// What a shell is for: all commands, or only those that are safe when the kernel
+/// is broken.
+enum class Purpose : std::uint8_t { usual, panic };
+
 /// The mode's name: "plain", "json".
 [[nodiscard]] std::string_view mode_name(Mode mode);
 [[nodiscard]] std::optional<Mode> mode_named(std::string_view name);
@@ -24,10 +28,11 @@ enum class Mode : std::uint8_t { plain, json };
 class Shell {
  public:
   static constexpr std::string_view kPrompt = "heapscope> ";
+  static constexpr std::string_view kPanicPrompt = "panic> ";
   /// What the first line of a script must be, before anything else in it.
   static constexpr std::string_view kScriptMark = "#!heapscope";
 
-  Shell(Environment& environment, Console& console, Mode mode);
+  Shell(Environment& environment, Console& console, Mode mode, Purpose purpose = Purpose::usual);
 
   /// Says who is there and, where people type, that commands are awaited.
   void greet();
@@ -49,6 +54,15 @@ class Shell {
   /// error, where the text is no script.
   bool run_script(std::string_view source, std::string_view text);
 
+  /// The command that runs, if any, will never end: ends its answer, in json with
+  /// an error of kind "panic", and the frame around it, so that nobody waits for
+  /// them. What is said next begins on a line of its own.
+  void break_off(std::string_view message);
+
+  /// Whether this shell runs that command.
+  [[nodiscard]] bool runs(const CommandRecord& command) const {
+    return purpose_ == Purpose::usual || command.safe_in_panic;
+  }
   [[nodiscard]] Mode mode() const { return mode_; }
   /// Changes the mode while `command` is answering, before it has answered
   /// anything. Returns what it answers through: going to json is answered in
@@ -90,6 +104,10 @@ class Shell {
   int run_guarded(const CommandRecord& command, Context& context, const Arguments& arguments);
   int reject(std::string_view line, std::string_view kind, std::string_view message);
   [[nodiscard]] ReplyPrinter& printer();
+  void end_frame(int status);
+  [[nodiscard]] std::string_view prompt_text() const {
+    return purpose_ == Purpose::panic ? kPanicPrompt : kPrompt;
+  }
 
   Environment& environment_;
   Console& console_;
@@ -99,7 +117,9 @@ class Shell {
   LineReader reader_;
   Words words_;
   Mode mode_;
-  ReplyPrinter* answering_ = nullptr;
+  Purpose purpose_;
+  ReplyPrinter* answering_ = nullptr;  // Null between two commands.
+  std::string_view frame_;             // The tag of the frame that is open.
   int last_status_ = kSuccess;
   std::optional<Stop> stop_;
   bool interrupted_ = false;

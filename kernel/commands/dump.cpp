@@ -23,6 +23,7 @@ constexpr shell::CommandRecord kRecord{
     .examples = kExamples,
     .min_arguments = 1,
     .max_arguments = 2,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const shell::CommandRecord* const kRegistered =

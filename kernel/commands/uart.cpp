@@ -29,6 +29,7 @@ constexpr CommandRecord kRecord{
         "input behind this command.",
     .options = {},
     .examples = kExamples,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

@@ -22,6 +22,7 @@ constexpr CommandRecord kRecord{
         "with the sources that were not used, and the memory that was reported.",
     .options = kOptions,
     .examples = kExamples,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

@@ -21,6 +21,7 @@ constexpr CommandRecord kRecord{
     .min_arguments = 0,
     .max_arguments = kMaxWords - 1,
     .takes_words_as_they_are = true,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

@@ -30,6 +30,7 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .min_arguments = 0,
     .max_arguments = 2,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
@@ -219,10 +220,10 @@ void list_blocks(Context& context, Walker& walker) {
 }
 
 int run(Context& context, const Arguments& arguments) {
-  const alloc::Stats stats = context.environment.heap.stats();
   int status = kSuccess;
-  const auto range =
-      read_range(context, arguments, {.start = stats.start, .end = stats.end}, status);
+  // Not asked of the heap, which may be damaged: the picture is drawn all the same.
+  const Range heap = context.environment.setup.plan().heap;
+  const auto range = read_range(context, arguments, heap, status);
   if (!range) return status;
   const auto columns = read_side(context, arguments, 'w', "COLUMNS", kDefaultColumns);
   if (!columns) return kWrongUsage;

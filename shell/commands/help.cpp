@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "shell/command.hpp"
+#include "shell/shell.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -14,11 +14,12 @@ constexpr CommandRecord kRecord{
     .name = "help",
     .usage = "help [NAME]",
     .summary = "list the commands, or explain one",
-    .help = "Without a name, lists all commands.",
+    .help = "Without a name, lists all commands; in the panic shell, those that it runs.",
     .options = {},
     .examples = kExamples,
     .min_arguments = 0,
     .max_arguments = 1,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
@@ -42,10 +43,12 @@ const CommandRecord* next_by_name(std::string_view name) {
   return next;
 }
 
-void list_all(Reply& reply) {
+void list_all(Context& context) {
+  Reply& reply = context.reply;
   reply.begin_list("commands", kColumns);
   for (const CommandRecord* command = next_by_name({}); command != nullptr;
        command = next_by_name(command->name)) {
+    if (!context.shell.runs(*command)) continue;
     reply.begin_item();
     reply.field("name", Value::text(command->name));
     reply.field("summary", Value::text(command->summary));
@@ -86,7 +89,7 @@ void explain(Reply& reply, const CommandRecord& command) {
 
 int run(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) {
-    list_all(context.reply);
+    list_all(context);
     return kSuccess;
   }
   const CommandRecord* command = find_command(arguments[0]);

@@ -19,6 +19,7 @@ constexpr CommandRecord kRecord{
         "by address: the kernel, the heap, the handles that name its blocks, and what is free.",
     .options = {},
     .examples = kExamples,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

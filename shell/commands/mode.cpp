@@ -20,6 +20,7 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .min_arguments = 0,
     .max_arguments = 1,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

@@ -15,6 +15,7 @@ constexpr CommandRecord kRecord{
     .help = "Resets the board by its watchdog; the firmware loads the kernel again.",
     .options = {},
     .examples = {},
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

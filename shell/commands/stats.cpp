@@ -19,6 +19,7 @@ constexpr CommandRecord kRecord{
         "largest_free / free. The bins are the size classes that hold free memory.",
     .options = {},
     .examples = kExamples,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

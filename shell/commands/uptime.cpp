@@ -16,6 +16,7 @@ constexpr CommandRecord kRecord{
     .help = "In microseconds.",
     .options = {},
     .examples = kExamples,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

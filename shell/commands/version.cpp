@@ -19,6 +19,7 @@ constexpr CommandRecord kRecord{
     .help = "Shows the version, the revision of the source, the compiler and the board.",
     .options = kOptions,
     .examples = kExamples,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

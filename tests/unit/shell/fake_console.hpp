@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ class FakeConsole final : public Console {
       interrupt_at_byte_.reset();
       press_ctrl_c();
     }
+    if (call_ && output_.ends_with(mark_)) std::exchange(call_, nullptr)();
   }
   bool take_interrupt() override {
     ++checks_;
@@ -52,6 +54,12 @@ class FakeConsole final : public Console {
   /// Ctrl-C arrives when `bytes` more bytes have been written.
   void interrupt_after_output(std::size_t bytes) { interrupt_at_byte_ = written_ + bytes; }
 
+  /// `what` happens when the output ends with `mark`.
+  void call_at(std::string mark, std::function<void()> what) {
+    mark_ = std::move(mark);
+    call_ = std::move(what);
+  }
+
   /// Whether there is something that the shell has not taken yet.
   [[nodiscard]] bool pending() const { return !input_.empty() || interrupted_; }
   [[nodiscard]] const std::string& output() const { return output_; }
@@ -65,6 +73,8 @@ class FakeConsole final : public Console {
   std::size_t written_ = 0;
   std::size_t checks_ = 0;
   bool interrupted_ = false;
+  std::string mark_;
+  std::function<void()> call_;
   std::optional<std::size_t> interrupt_at_check_;
   std::optional<std::size_t> interrupt_at_byte_;
 };

@@ -142,7 +142,7 @@ ShellRig::ShellRig(const RigOptions& options)
                    .boot = boot,
                    .memory = map,
                    .regions = regions_},
-      shell(environment_, console, options.mode) {
+      shell(environment_, console, options.mode, options.purpose) {
   if (!setup.start(options.allocator, options.heap_bytes)) {
     throw std::runtime_error("the rig's heap did not start");
   }

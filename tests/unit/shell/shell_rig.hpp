@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "alloc/bin_allocator.hpp"
@@ -51,6 +53,7 @@ class FakePlatform final : public Platform {
     return {.microseconds = 7, .cycles = 70, .instructions = 35};
   }
   std::optional<Fault> run_guarded(Work& work, TextSink* details) override {
+    if (call_next_) std::exchange(call_next_, nullptr)();
     work.run();
     if (!fault_next_) return std::nullopt;
     fault_next_ = false;
@@ -61,6 +64,8 @@ class FakePlatform final : public Platform {
   }
   /// The next command faults when all else of it is done.
   void fault_next() { fault_next_ = true; }
+  /// `what` happens when the next command is about to run.
+  void call_next(std::function<void()> what) { call_next_ = std::move(what); }
   std::string_view board() const override { return "Raspberry Pi 3 Model B"; }
   BuildInfo build() const override {
     return {.version = "0.1.0", .revision = "1a2b3c4d5e6f", .compiler = "GCC 12.2.0"};
@@ -81,6 +86,7 @@ class FakePlatform final : public Platform {
 
   std::uint64_t looks_ = 0;
   bool fault_next_ = false;
+  std::function<void()> call_next_;
   FakeConsole& console_;
   std::vector<std::string> events_;
   std::string output_before_;
@@ -120,6 +126,7 @@ struct RigOptions {
   std::string_view command_line = "console=ttyS0,115200 heap.allocator=bin";
   /// The boot tags, where they are to be others than CORE, MEM, CMDLINE, NONE.
   std::vector<std::uint32_t> tags = {};
+  Purpose purpose = Purpose::usual;
 };
 
 class ShellRig {

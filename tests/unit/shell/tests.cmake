@@ -18,6 +18,7 @@ heapscope_unit_test(shell
   unit/shell/line_reader_test.cpp
   unit/shell/number_test.cpp
   unit/shell/output_test.cpp
+  unit/shell/panic_shell_test.cpp
   unit/shell/printed_text_test.cpp
   unit/shell/script_test.cpp
   unit/shell/signed_value_test.cpp)
