@@ -10,7 +10,7 @@ from pathlib import Path
 
 from failure import MACHINE_STATUS, USAGE_STATUS, Failure
 from qemu import Hardware, SocketMachine
-from session import KernelStopped, MachineEnded, Session, SessionError, Silence
+from session import KernelStopped, MachineEnded, Session, Silence
 
 # Typed, these would not stand in the line but edit or abandon it, frame and all:
 # NUL, Ctrl-C, backspace, Ctrl-U, delete.
@@ -39,18 +39,23 @@ def run_script(hardware: Hardware, lines: ScriptLines, timeout: float) -> int:
     with SocketMachine(hardware, ["-no-reboot"]) as machine:
         session = Session(machine.connect(), timeout)
         first_failure = 0
-        number = 0
+        number = answered = 0
         try:
             session.wait_until_ready()
             for number, line in lines:
                 status = session.run_framed(b"h%d" % number, line, _print_line)
                 first_failure = first_failure or status
+                answered = number
             # `poweroff` is carried out after its reply: is the machine still there?
             session.run_framed(_LAST_TAG, b"#", lambda line: None)
         except MachineEnded:
             return first_failure or _end_of(machine, number)
-        except (KernelStopped, Silence) as error:
-            raise Failure(f"{_place(number)}: {_explain(error)}", MACHINE_STATUS) from None
+        except KernelStopped as error:
+            _show_report(error)
+            place = _place(answered if error.after_reply else number)
+            raise Failure(f"{place}: the kernel stopped: {error}", MACHINE_STATUS) from None
+        except Silence as error:
+            raise Failure(f"{_place(number)}: {error}", MACHINE_STATUS) from None
         return first_failure
 
 
@@ -64,6 +69,12 @@ def _read(file: str) -> bytes:
 def _print_line(line: bytes) -> None:
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _show_report(stop: KernelStopped) -> None:
+    sys.stdout.flush()
+    sys.stderr.buffer.write(b"".join(line + b"\n" for line in stop.report))
+    sys.stderr.flush()
 
 
 def _end_of(machine: SocketMachine, number: int) -> int:
@@ -82,7 +93,3 @@ def _name(file: str) -> str:
 
 def _place(number: int) -> str:
     return f"line {number}" if number else "before the first line"
-
-
-def _explain(error: SessionError) -> str:
-    return f"the kernel stopped: {error}" if isinstance(error, KernelStopped) else str(error)

@@ -17,6 +17,7 @@ _READY_TAG = b"h0"
 _FIRST_PAUSE = 0.1
 _AFTER_STOP_SECONDS = 1.0
 _STOPPED = re.compile(rb"(panic|fatal):")
+_REPORT_ENDS = re.compile(rb"The panic shell:|halted")
 _ESCAPE_SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[@-~]|\x1b[78=>]")
 
 
@@ -33,7 +34,16 @@ class Silence(SessionError):
 
 
 class KernelStopped(SessionError):
-    """The kernel said `panic:` or `fatal:` and nothing more."""
+    """The kernel said `panic:` or `fatal:`.
+
+    `report` is all that it said of it; `after_reply` whether the command that did it
+    had been answered: its frame is ended before the report.
+    """
+
+    def __init__(self, report: list[bytes], after_reply: bool) -> None:
+        super().__init__(report[0].decode("latin-1"))
+        self.report = report
+        self.after_reply = after_reply
 
 
 @dataclass(frozen=True)
@@ -144,8 +154,20 @@ class Session:
         self._connection.close()
 
     def _skip_to(self, mark: bytes, within: float | None = None) -> None:
-        while _bare(self.read_line(within)) != b"@" + mark:
-            pass
+        """What stands between two replies is no reply: a panic there is one."""
+        while _bare(line := self.read_line(within)) != b"@" + mark:
+            if _STOPPED.match(line):
+                raise KernelStopped(self._report_from(line), after_reply=True)
+
+    def _report_from(self, line: bytes) -> list[bytes]:
+        report = [line]
+        try:
+            while not _REPORT_ENDS.match(line):
+                line = self.read_line()
+                report.append(line)
+        except SessionError:
+            pass  # it is as long as it is
+        return report
 
     def _finish(self, tag: bytes, on_line: Callable[[bytes], None]) -> int:
         end = re.compile(rb"@" + re.escape(tag) + rb" END status=(\d+)")
@@ -166,7 +188,7 @@ class Session:
             if not self._ended:
                 return
         if self._last_words is not None:
-            raise KernelStopped(self._last_words.decode("latin-1"))
+            raise KernelStopped([self._last_words], after_reply=False)
         if self._ended:
             raise MachineEnded("QEMU ended")
         raise Silence(f"nothing came from the kernel for {seconds:g} s")
