@@ -117,8 +117,9 @@ void do_work(Core& core, void (*work)(void*)) {
   core.fault.reset();
   core.state.store(CoreState::running, std::memory_order_relaxed);
   unmask_interrupts();
-  core.fault = run_recoverably(work, core.argument);
+  const auto breakdown = run_recoverably(work, core.argument);
   mask_interrupts();
+  if (breakdown) core.fault = breakdown->fault;
   core.works.store(core.works.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   core.state.store(core.fault ? CoreState::faulted : CoreState::idle, std::memory_order_relaxed);
   core.work.store(nullptr, std::memory_order_release);

@@ -17,6 +17,8 @@ inline void write_interrupt_mask(std::uint64_t daif) {
 /// Masks IRQ on this core. FIQ, by which a core is stopped for good, stays as it
 /// is: it must get through to a core that waits for a lock.
 inline void mask_interrupts() { asm volatile("msr daifset, #2" ::: "memory"); }
+/// Masks FIQ, SError and debug exceptions as well.
+inline void mask_everything() { asm volatile("msr daifset, #0xf" ::: "memory"); }
 /// Unmasks IRQ and FIQ.
 inline void unmask_interrupts() { asm volatile("msr daifclr, #3" ::: "memory"); }
 /// Unmasks FIQ alone.
@@ -63,6 +65,13 @@ inline std::uint32_t exception_level() {
 /// Sleeps until an interrupt is pending, a masked one included, and all that was
 /// written before has arrived.
 inline void wait_for_interrupt() { asm volatile("dsb sy\n wfi" ::: "memory"); }
+
+/// Whether this code runs on the stack that exceptions are handled on (SP_EL1).
+inline bool in_exception_handler() {
+  std::uint64_t selected = 0;
+  asm volatile("mrs %0, spsel" : "=r"(selected));
+  return selected != 0;
+}
 
 /// Tells the core, or an emulator, that this loop is only waiting.
 inline void yield() { asm volatile("yield"); }

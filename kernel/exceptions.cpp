@@ -1,5 +1,5 @@
-// The report of an exception. Nothing is handled but the semihosting call that
-// nobody answered.
+// The names of exceptions and what is known of one. Nothing is handled but
+// interrupts and the semihosting call that nobody answered.
 #include "kernel/exceptions.hpp"
 
 #include <array>
@@ -9,19 +9,14 @@
 #include "kernel/cpu.hpp"
 #include "kernel/image.hpp"
 #include "kernel/interrupts.hpp"
+#include "kernel/panic.hpp"
 #include "kernel/recovery.hpp"
-#include "kernel/serial.hpp"
 #include "kernel/symbols.hpp"
 
 extern "C" const char semihosting_trap[];
 
 namespace heapscope::kernel {
 namespace {
-
-class LastWords final : public TextSink {
- public:
-  void write(std::string_view text) override { write_last_words(text); }
-};
 
 /// The vector of a fault of the kernel itself.
 constexpr std::uint64_t kFault = 0;
@@ -38,15 +33,6 @@ constexpr bool has_fault_address(std::uint64_t esr) {
   const std::uint64_t type = exception_class(esr);
   return type == 0x20 || type == 0x21 || type == 0x22 || type == 0x24 || type == 0x25 ||
          type == 0x34 || type == 0x35;
-}
-
-void report(std::uint64_t vector, const FaultRecord& fault) {
-  LastWords out;
-  format(out, "\nfatal: {}{}: ", vector_kind(vector), vector_origin(vector));
-  describe_fault(out, fault);
-  out.write("\n");
-  write_details(out, fault);
-  out.write("halted\n");
 }
 
 }  // namespace
@@ -92,17 +78,31 @@ std::string_view exception_class_name(std::uint64_t esr) {
   }
 }
 
-FaultRecord::FaultRecord(const ExceptionFrame& at) : frame(at) {
-  // Each frame record holds the address of the next one and a return address
-  // (AAPCS64, 6.4.6). Nothing is read outside of the core's own stack.
-  const Range stack = stack_of(core_number());
-  std::uint64_t record = at.x[29];
-  while (record % 16 == 0 && record >= stack.start && record + 16 <= stack.end) {
-    const auto* words = reinterpret_cast<const std::uint64_t*>(record);
-    if (words[1] == 0 || !callers.push_back(words[1])) return;
+Callers callers_from(std::uint64_t x29) {
+  const std::uint64_t core = core_number();
+  // A handler's callers lead to those of what it interrupted, on another stack.
+  const std::array stacks{panic_stack_of(core), exception_stack_of(core), stack_of(core)};
+  Callers callers;
+  std::uint64_t record = x29;
+  for (const Range& stack : stacks) {
     // A stack grows downwards, so that its records lead upwards.
-    if (words[0] <= record) return;
-    record = words[0];
+    std::uint64_t last = 0;
+    while (record > last && record % 16 == 0 && record >= stack.start && record + 16 <= stack.end) {
+      const auto* words = reinterpret_cast<const std::uint64_t*>(record);
+      if (words[1] == 0 || !callers.push_back(words[1])) return callers;
+      last = record;
+      record = words[0];
+    }
+  }
+  return callers;
+}
+
+void write_callers(TextSink& out, const Callers& callers) {
+  for (const std::uint64_t caller : callers) {
+    out.write("called from ");
+    // A return address is that of the instruction behind the call.
+    write_symbol(out, caller - 4);
+    out.write("\n");
   }
 }
 
@@ -126,12 +126,7 @@ void write_details(TextSink& out, const FaultRecord& fault) {
   out.write("x30 is in ");
   write_symbol(out, frame.x[30] - 4);
   out.write("\n");
-  for (const std::uint64_t caller : fault.callers) {
-    out.write("called from ");
-    // A return address is that of the instruction behind the call.
-    write_symbol(out, caller - 4);
-    out.write("\n");
-  }
+  write_callers(out, fault.callers);
 }
 
 extern "C" void handle_exception(std::uint64_t vector, ExceptionFrame* frame) {
@@ -141,15 +136,14 @@ extern "C" void handle_exception(std::uint64_t vector, ExceptionFrame* frame) {
   }
   if (vector == kStopSignal) obey_stop();
   const bool undefined = exception_class(frame->esr) == 0;
-  if (undefined && frame->elr == reinterpret_cast<std::uintptr_t>(semihosting_trap)) {
+  if (vector == kFault && undefined &&
+      frame->elr == reinterpret_cast<std::uintptr_t>(semihosting_trap)) {
     frame->elr += 4;
     frame->x[0] = ~std::uint64_t{0};
     return;
   }
   if (vector == kFault && recover(*frame)) return;
-  stop_other_cores();
-  report(vector, FaultRecord(*frame));
-  halt();
+  panic_by_exception(vector, *frame);
 }
 
 }  // namespace heapscope::kernel

@@ -33,15 +33,24 @@ static_assert(offsetof(ExceptionFrame, esr) == 272);
 /// What the exception class of ESR_EL1 says, bits 31 to 26 (Arm ARM, D17.2.37).
 [[nodiscard]] std::string_view exception_class_name(std::uint64_t esr);
 
+/// Return addresses, innermost first.
+using Callers = StaticVector<std::uint64_t, 16>;
+
+/// Who had called whom: the chain of frame records (AAPCS64, 6.4.6) from the one
+/// that x29 holds on. Reads this core's stacks and nothing else.
+[[nodiscard]] Callers callers_from(std::uint64_t x29);
+
+/// A line for each, by name.
+void write_callers(TextSink& out, const Callers& callers);
+
 /// A fault as it was when it happened: the registers, and who had called whom.
 struct FaultRecord {
   FaultRecord() = default;
-  /// Reads the stack that the frame's code was running on, which must be this
-  /// core's.
-  explicit FaultRecord(const ExceptionFrame& at);
+  /// Of code that ran on this core.
+  explicit FaultRecord(const ExceptionFrame& at) : frame(at), callers(callers_from(at.x[29])) {}
 
   ExceptionFrame frame{};
-  StaticVector<std::uint64_t, 16> callers;  ///< Return addresses, innermost first.
+  Callers callers;
 };
 
 /// One line, without its end: what happened, to which address, by which code.

@@ -11,6 +11,7 @@ extern const char __stacks_start[];
 extern const char __stacks_end[];
 extern const char __core_stack_stride[];
 extern const char __stack_top_offset[];
+extern const char __exception_stack_top_offset[];
 extern const char __guard_bytes[];
 extern const char __kernel_end[];
 }
@@ -42,6 +43,12 @@ inline Range stack_of(std::uint64_t core) {
 inline Range exception_stack_of(std::uint64_t core) {
   const std::uint64_t part = stacks_range().start + core * address_of(__core_stack_stride);
   return {part + address_of(__stack_top_offset) + address_of(__guard_bytes),
+          part + address_of(__exception_stack_top_offset)};
+}
+/// The stack that a core goes to when it panics, whatever became of the others.
+inline Range panic_stack_of(std::uint64_t core) {
+  const std::uint64_t part = stacks_range().start + core * address_of(__core_stack_stride);
+  return {part + address_of(__exception_stack_top_offset) + address_of(__guard_bytes),
           part + address_of(__core_stack_stride)};
 }
 

@@ -16,6 +16,7 @@
 #include "kernel/mailbox.hpp"
 #include "kernel/mmu.hpp"
 #include "kernel/page_tables.hpp"
+#include "kernel/panic.hpp"
 #include "kernel/performance.hpp"
 #include "kernel/power.hpp"
 #include "kernel/recovery.hpp"
@@ -128,7 +129,7 @@ Result<void, MapError> map_kernel() {
     if (const auto mapped = page_tables.map(part.range, part.use); !mapped) return mapped;
   }
   for (std::uint64_t core = 0; core < kCores; ++core) {
-    for (const Range stack : {stack_of(core), exception_stack_of(core)}) {
+    for (const Range stack : {stack_of(core), exception_stack_of(core), panic_stack_of(core)}) {
       if (const auto mapped = page_tables.map(stack, PageUse::data); !mapped) return mapped;
     }
   }
@@ -194,12 +195,13 @@ class Machine final : public shell::Platform {
             .compiler = "g++ " __VERSION__};
   }
   std::optional<shell::Fault> run_guarded(shell::Work& work, TextSink* details) override {
-    const auto record =
+    const auto breakdown =
         run_recoverably([](void* it) { static_cast<shell::Work*>(it)->run(); }, &work);
-    if (!record) return std::nullopt;
-    if (details != nullptr) write_details(*details, *record);
+    if (!breakdown) return std::nullopt;
+    if (details != nullptr) write_details(*details, breakdown->fault);
     shell::Fault fault;
-    describe_fault(fault.summary, *record);
+    if (!breakdown->contract.view().empty()) fault.kind = "panic";
+    describe_breakdown(fault.summary, *breakdown);
     return fault;
   }
   void poweroff(std::uint8_t status) override {
@@ -273,6 +275,7 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
                                  .memory = memory,
                                  .regions = regions.all()};
   shell::Shell shell(environment, serial(), options.mode.value_or(shell::Mode::plain));
+  enable_panic_shell(environment, shell);
   shell.greet();
   report_problems(shell, options, heap_problem);
   machine.note_end_of_boot();

@@ -15,7 +15,6 @@ constexpr std::uint64_t kTranslation =
     kAddressBits39 | kInnerWriteBack | kOuterWriteBack | kInnerShareable | kNoUpperHalf;
 
 // SCTLR_EL1; the others are in the header.
-constexpr std::uint64_t kStackAlignment = std::uint64_t{1} << 3;
 constexpr std::uint64_t kInstructionCache = std::uint64_t{1} << 12;
 constexpr std::uint64_t kNothingWritableRuns = std::uint64_t{1} << 19;
 
@@ -58,8 +57,8 @@ void enable_mmu(const PageTables& tables) {
       "r"(kTranslation), "r"(tables.root())
       : "memory");
   const std::uint64_t control = system_control::read() | system_control::kMmu |
-                                system_control::kDataCache | kStackAlignment | kInstructionCache |
-                                kNothingWritableRuns;
+                                system_control::kDataCache | system_control::kStackAlignment |
+                                kInstructionCache | kNothingWritableRuns;
   asm volatile("msr sctlr_el1, %0\n isb" ::"r"(control) : "memory");
 }
 

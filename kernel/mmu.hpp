@@ -14,6 +14,7 @@ namespace heapscope::kernel {
 namespace system_control {
 inline constexpr std::uint64_t kMmu = std::uint64_t{1} << 0;
 inline constexpr std::uint64_t kDataCache = std::uint64_t{1} << 2;
+inline constexpr std::uint64_t kStackAlignment = std::uint64_t{1} << 3;
 
 inline std::uint64_t read() {
   std::uint64_t control = 0;
@@ -41,6 +42,21 @@ struct Translation {
 [[nodiscard]] inline bool mmu_enabled() {
   constexpr std::uint64_t kBoth = system_control::kMmu | system_control::kDataCache;
   return (system_control::read() & kBoth) == kBoth;
+}
+
+/// Whether they are and leave_usual_state() was not called on this core: what locks
+/// ask each time, in one look at one register.
+[[nodiscard]] inline bool usual_state() {
+  constexpr std::uint64_t kAll =
+      system_control::kMmu | system_control::kDataCache | system_control::kStackAlignment;
+  return (system_control::read() & kAll) == kAll;
+}
+
+/// For panics: from here on usual_state() is false. The check of the stack pointer's
+/// alignment, whose bit tells it, is off then.
+inline void leave_usual_state() {
+  const std::uint64_t control = system_control::read() & ~system_control::kStackAlignment;
+  asm volatile("msr sctlr_el1, %0\n isb" ::"r"(control) : "memory");
 }
 
 /// Writes cached changes of `bytes` to memory and drops the cached copies: before

@@ -3,18 +3,39 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
+#include "base/text_sink.hpp"
 #include "kernel/exceptions.hpp"
 
 namespace heapscope::kernel {
 
+/// Why a piece of work was given up.
+struct Breakdown {
+  FaultRecord fault;        ///< Counts where `contract` is empty.
+  FixedText<200> contract;  ///< What was broken, as the panic said.
+};
+
+/// One line, without its end.
+void describe_breakdown(TextSink& out, const Breakdown& breakdown);
+
 /// Calls `work(argument)`. Where it faults outside of any critical section, it is
-/// given up on the spot, nothing of it is unwound, and the fault is returned. On any
+/// given up on the spot, nothing of it is unwound, and the reason is returned. On any
 /// core.
-[[nodiscard]] std::optional<FaultRecord> run_recoverably(void (*work)(void*), void* argument);
+///
+/// During a panic it also comes back from faults within critical sections and from
+/// further panics, on the core that panicked.
+[[nodiscard]] std::optional<Breakdown> run_recoverably(void (*work)(void*), void* argument);
 
 /// For the exception handler: whether the fault in `frame` can be come back from.
 /// If so, the frame has been changed to go on there.
 [[nodiscard]] bool recover(ExceptionFrame& frame);
+
+/// For the panic handler, during a panic: gives up the work that runs. Returns
+/// where there is none to come back from.
+void recover_from_panic(std::string_view message);
+
+/// What runs now is not to be come back to any more.
+void forget_recovery();
 
 }  // namespace heapscope::kernel

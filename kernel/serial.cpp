@@ -31,6 +31,8 @@ void Serial::initialize() {
   uart_.set_attention(kControlC);
 }
 
+void Serial::flush() { buffered_.flush(); }
+
 void Serial::wait() {
   // A core that waits wakes up for a masked interrupt too, so that none is missed
   // between the look and the wait.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/text_sink.hpp"
 #include "board_constants.hpp"
 #include "kernel/cpu.hpp"
 #include "kernel/mmio.hpp"
@@ -75,13 +76,23 @@ class Serial final : public shell::Console {
   /// For the interrupt's handler.
   void handle_interrupt() { buffered_.handle_interrupt(); }
 
+  /// For panics: from here on everything is polled, and sent before the call
+  /// returns. What had been written before is sent at once.
+  void stop_interrupts() {
+    polled_ = true;
+    flush();
+  }
+
   [[nodiscard]] std::optional<std::uint8_t> read() override { return buffered_.read(); }
-  void write(std::string_view bytes) override { buffered_.write(bytes); }
+  void write(std::string_view bytes) override {
+    buffered_.write(bytes);
+    if (polled_) flush();
+  }
   [[nodiscard]] bool take_interrupt() override { return buffered_.take_attention(); }
   /// Waits for the next interrupt, unless input waits already.
   void wait();
   /// Waits until everything written has left.
-  void flush() { buffered_.flush(); }
+  void flush();
 
   [[nodiscard]] const LineSetup& setup() const { return setup_; }
   [[nodiscard]] uart::MiniUartCounters counters() const { return buffered_.counters(); }
@@ -95,6 +106,7 @@ class Serial final : public shell::Console {
   Mmio bus_;
   uart::MiniUart<Mmio> uart_;
   uart::BufferedUart<Mmio, CoreInterruptMask> buffered_;
+  bool polled_ = false;
 };
 
 /// Where input waits. For serial() alone, and for a kernel that is misplaced and
@@ -107,5 +119,11 @@ extern constinit uart::ReceiveRing receive_ring;
 /// Text in any state of the machine, without the driver: for panics and faults.
 /// Each "\n" is sent as CR LF.
 void write_last_words(std::string_view text);
+
+/// The same for format().
+class LastWords final : public TextSink {
+ public:
+  void write(std::string_view text) override { write_last_words(text); }
+};
 
 }  // namespace heapscope::kernel

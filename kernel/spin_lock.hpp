@@ -4,6 +4,7 @@
 #include "kernel/cpu.hpp"
 #include "kernel/doze.hpp"
 #include "kernel/mmu.hpp"
+#include "kernel/panic.hpp"
 #include "kernel/ticket_lock.hpp"
 
 namespace heapscope::kernel {
@@ -16,7 +17,8 @@ struct ThisCore {
     return mask;
   }
   static void restore_interrupts(std::uint64_t mask) { write_interrupt_mask(mask); }
-  static bool can_use_exclusives() { return mmu_enabled(); }
+  static bool can_lock() { return usual_state(); }
+  static bool panicking() { return kernel::panicking(); }
   static std::uint32_t number() { return core_number(); }
   static std::uint64_t now() { return read_counter_unordered(); }
   /// The holder of a heap's lock is soon done, unless it does not run: an emulator

@@ -156,13 +156,17 @@ invalidate_own_cache:
     ret
 
 // x0: the core. Its exceptions are handled on a stack of their own (SP_EL1), all
-// else runs on the other one (SP_EL0).
+// else runs on the other one (SP_EL0). TPIDR_EL1 holds the end of a third, for
+// when neither can be trusted (vectors.S).
 set_stacks:
     adrp    x1, __stacks_start
     add     x1, x1, :lo12:__stacks_start
     ldr     x2, =__core_stack_stride
     madd    x1, x0, x2, x1
     add     x3, x1, x2          // The end of the core's part.
+    msr     tpidr_el1, x3
+    ldr     x2, =__exception_stack_top_offset
+    add     x3, x1, x2
     msr     spsel, #1
     mov     sp, x3
     msr     spsel, #0

@@ -12,7 +12,9 @@ namespace heapscope::kernel {
 
 /// What the lock needs of a core; the tests put threads behind it.
 /// - `mask_interrupts()` masks them and returns what restore_interrupts() takes.
-/// - `can_use_exclusives()`: whether memory is cacheable yet.
+/// - `can_lock()`: whether memory is cacheable yet and the kernel has not panicked.
+/// - `panicking()`: whether it has. Then one core runs, its interrupts masked, and
+///   whoever holds a lock will never give it back.
 /// - `number()`: this core's number, below 256.
 /// - `now()`: a count of ticks.
 /// - `relax(turn)`: a moment's wait, for the turn-th time: the longer it has been, the
@@ -21,7 +23,8 @@ template <class C>
 concept LockingCore = requires(std::uint64_t mask, std::uint32_t turn) {
   { C::mask_interrupts() } -> std::same_as<std::uint64_t>;
   { C::restore_interrupts(mask) } -> std::same_as<void>;
-  { C::can_use_exclusives() } -> std::same_as<bool>;
+  { C::can_lock() } -> std::same_as<bool>;
+  { C::panicking() } -> std::same_as<bool>;
   { C::number() } -> std::same_as<std::uint32_t>;
   { C::now() } -> std::same_as<std::uint64_t>;
   { C::relax(turn) } -> std::same_as<void>;
@@ -36,12 +39,16 @@ struct LockCounters {
 };
 
 /// Panics when it is taken before exclusive accesses work, and when it is taken
-/// again by the core that holds it.
+/// again by the core that holds it. During a panic it excludes nobody and never
+/// waits.
 template <LockingCore Core>
 class TicketLock {
  public:
   void lock() {
-    if (!Core::can_use_exclusives()) panic("a spinlock was used before the MMU was on");
+    if (!Core::can_lock()) [[unlikely]] {
+      pass_by();
+      return;
+    }
     const std::uint64_t mask = Core::mask_interrupts();
     if (holder_.load(std::memory_order_relaxed) == Core::number()) {
       panic("core {} takes a lock again that it holds", Core::number());
@@ -81,6 +88,14 @@ class TicketLock {
 
  private:
   static constexpr std::uint32_t kNobody = 0xffff'ffff;
+
+  /// In a panic: leaves only what unlock() reads, so that it keeps interrupts masked
+  /// without having to ask for the panic itself.
+  [[gnu::noinline]] void pass_by() {
+    if (!Core::panicking()) panic("a spinlock was used before the MMU was on");
+    mask_before_ = Core::mask_interrupts();
+    taken_at_ = Core::now();
+  }
 
   /// Only the holder counts, so that a plain store will do.
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {

@@ -10,6 +10,23 @@
     b       save_and_handle
 .endm
 
+// A handler that is itself interrupted: its stack may be what is wrong. This goes
+// to the panic stack and never returns. TPIDRRO_EL0 and TPIDR_EL0 are used for
+// nothing else.
+.macro vector_in_handler number
+    .balign 0x80
+    msr     tpidrro_el0, x0
+    mov     x0, sp
+    msr     tpidr_el0, x0       // For the frame.
+    mrs     x0, tpidr_el1
+    mov     sp, x0
+    mrs     x0, tpidrro_el0
+    sub     sp, sp, #288
+    stp     x0, x1, [sp, #0]
+    mov     x0, #\number
+    b       save_and_handle
+.endm
+
 .section .text.vectors, "ax"
 .balign 0x800
 .global exception_vectors
@@ -18,10 +35,10 @@ exception_vectors:
     vector 1
     vector 2
     vector 3
-    vector 4
-    vector 5
-    vector 6
-    vector 7
+    vector_in_handler 4
+    vector_in_handler 5
+    vector_in_handler 6
+    vector_in_handler 7
     vector 8
     vector 9
     vector 10
@@ -47,8 +64,8 @@ save_and_handle:
     stp     x24, x25, [sp, #192]
     stp     x26, x27, [sp, #208]
     stp     x28, x29, [sp, #224]
-    mrs     x1, sp_el0          // The stack of what was interrupted; a handler that
-    add     x2, sp, #288        // is itself interrupted (vectors 4 to 7) runs on this.
+    mrs     x1, sp_el0          // The stack of what was interrupted.
+    mrs     x2, tpidr_el0
     tst     x0, #4
     csel    x1, x2, x1, ne
     stp     x30, x1, [sp, #240]

@@ -91,7 +91,10 @@ class BufferedUart {
   /// Waits until everything has left.
   void flush() {
     const Guard guard;
-    while (more_to_send()) send_next();
+    // Counted, so that it ends also where a broken program has damaged the ring.
+    for (std::size_t sent = 0; sent <= TransmitRing::capacity() && more_to_send(); ++sent) {
+      send_next();
+    }
     uart_->flush();
     serve();
   }

@@ -1,6 +1,8 @@
 // `crash` and `panic`: faults on purpose, to see what they look like.
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <new>
 
 #include "base/panic.hpp"
 #include "kernel/cores.hpp"
@@ -23,17 +25,20 @@ int run_panic(Context& context, const Arguments& arguments);
 constexpr std::array kCrashOptions{
     shell::OptionRecord{.letter = 'c', .value_name = "CORE", .help = "on core 1, 2 or 3"},
 };
-constexpr std::array<std::string_view, 3> kCrashExamples{"crash read", "crash stack",
-                                                         "crash read -c 2"};
+constexpr std::array<std::string_view, 4> kCrashExamples{
+    "crash read", "crash read -c 2", "crash allocator", "crash heap; alloc 64"};
 constexpr CommandRecord kCrash{
     .name = "crash",
-    .usage = "crash read|write|jump|stack|undefined|locked [-c CORE]",
+    .usage = "crash KIND [-c CORE]",
     .summary = "cause a fault on purpose",
     .help =
-        "read: from an address that nothing is mapped at. write: to the kernel's own code. "
-        "jump: to address 0. stack: call without end. undefined: an instruction that does not "
-        "exist. All of these give the prompt back. locked: a read like the first with "
-        "interrupts masked, as in the middle of the allocator; that one halts.",
+        "These give the prompt back: read, from an address that nothing is mapped at; write, to "
+        "the kernel's own code; jump, to address 0; stack, calls without end; undefined, an "
+        "instruction that does not exist. These end in the panic shell: locked, a read with "
+        "interrupts masked; allocator, a write while the heap's lock is held; handler, a read on "
+        "the stack of the exception handlers; handler-stack, calls without end there; delete, of "
+        "an address that new never gave. heap writes over the largest free run, as a use after "
+        "free does; bin keeps its links there and panics when it meets them, bump has none.",
     .options = kCrashOptions,
     .examples = kCrashExamples,
     .min_arguments = 1,
@@ -47,7 +52,9 @@ constexpr CommandRecord kPanic{
     .name = "panic",
     .usage = "panic",
     .summary = "stop as for a broken contract",
-    .help = "Says why and halts. A board has to be switched off and on.",
+    .help =
+        "Says why and who had called whom, and opens the panic shell. Nothing but reboot and "
+        "poweroff leaves that.",
     .options = {},
     .examples = {},
     .run = run_panic,
@@ -60,20 +67,20 @@ constexpr std::uintptr_t kNowhere = 0x5000'0000;
 
 constexpr std::uint32_t kDozeMicroseconds = 100;
 
-void read_nowhere() { (void)*reinterpret_cast<const volatile std::uint32_t*>(kNowhere); }
+void read_nowhere(Context&) { (void)*reinterpret_cast<const volatile std::uint32_t*>(kNowhere); }
 
-void read_nowhere_masked() {
+void read_nowhere_masked(Context& context) {
   mask_interrupts();
-  read_nowhere();
+  read_nowhere(context);
 }
 
-void undefined_instruction() { asm volatile("udf #0"); }
+void undefined_instruction(Context&) { asm volatile("udf #0"); }
 
-void write_code() {
+void write_code(Context&) {
   *reinterpret_cast<volatile std::uint32_t*>(static_cast<std::uintptr_t>(text_range().start)) = 0;
 }
 
-void jump_nowhere() {
+void jump_nowhere(Context&) {
   std::uintptr_t address = 0;
   asm volatile("blr %0" ::"r"(address) : "x30", "memory");
 }
@@ -87,14 +94,43 @@ std::uint64_t use_up_stack(std::uint64_t depth) {
   return next_call(depth + 1) + space[depth % 64];
 }
 
-void overflow_stack() {
+void overflow_stack(Context&) {
   next_call = use_up_stack;
   (void)next_call(0);
 }
 
+/// The heap writes what it finds to where it is told, with its lock held.
+void write_nowhere_under_lock(Context& context) {
+  const std::span nowhere(reinterpret_cast<alloc::Extent*>(kNowhere), 1);
+  (void)context.environment.heap.walk(context.environment.setup.plan().heap.start, nowhere);
+}
+
+/// As in an exception's handler, of which none that is wrong can be had.
+void select_handler_stack() {
+  mask_interrupts();
+  asm volatile("msr spsel, #1" ::: "memory");
+}
+
+[[gnu::noinline]] void read_in_handler(Context& context) {
+  select_handler_stack();
+  read_nowhere(context);
+}
+
+[[gnu::noinline]] void overflow_handler_stack(Context& context) {
+  select_handler_stack();
+  overflow_stack(context);
+}
+
+/// Kept from the compiler, which would warn.
+void delete_nothing(Context&) {
+  void* memory = reinterpret_cast<void*>(kNowhere);
+  asm("" : "+r"(memory));
+  ::operator delete(memory);
+}
+
 struct Kind {
   std::string_view name;
-  void (*happen)();
+  void (*happen)(Context&);
 };
 
 constexpr std::array kKinds{
@@ -104,16 +140,28 @@ constexpr std::array kKinds{
     Kind{.name = "stack", .happen = overflow_stack},
     Kind{.name = "undefined", .happen = undefined_instruction},
     Kind{.name = "locked", .happen = read_nowhere_masked},
+    Kind{.name = "allocator", .happen = write_nowhere_under_lock},
+    Kind{.name = "handler", .happen = read_in_handler},
+    Kind{.name = "handler-stack", .happen = overflow_handler_stack},
+    Kind{.name = "delete", .happen = delete_nothing},
 };
 
 int crash_on(Context& context, std::uint32_t core, const Kind& kind) {
+  struct Call {
+    Context& context;
+    const Kind& kind;
+  };
+  Call call{.context = context, .kind = kind};
+  const auto happen = [](void* it) {
+    const Call& that = *static_cast<Call*>(it);
+    that.kind.happen(that.context);
+  };
   (void)await_cores();
-  const auto happen = [](void* it) { static_cast<const Kind*>(it)->happen(); };
-  if (!start_work(core, happen, const_cast<Kind*>(&kind))) {
+  if (!start_work(core, happen, &call)) {
     return context.reply.fail("core-missing", "core {} is {}", core,
                               state_name(core_report(core).state));
   }
-  while (is_working(core) && !context.interrupted()) doze(kDozeMicroseconds);
+  while (is_working(core)) doze(kDozeMicroseconds);
   const auto fault = core_fault(core);
   if (!fault) return context.reply.fail("survived", "no fault came of it");
   FixedText<160> what;
@@ -121,16 +169,50 @@ int crash_on(Context& context, std::uint32_t core, const Kind& kind) {
   return context.reply.fail("fault", "core {}: {}", core, what.view());
 }
 
+/// The largest free run of the heap; empty where nothing is free, or on Ctrl-C.
+Range largest_free_run(Context& context) {
+  std::array<alloc::Extent, 32> extents{};
+  Range largest;
+  Range heap = context.environment.setup.plan().heap;
+  while (!heap.empty() && !context.interrupted()) {
+    const alloc::WalkStep step =
+        context.environment.heap.walk(static_cast<alloc::Address>(heap.start), extents);
+    if (step.count == 0) break;
+    for (const alloc::Extent& extent : std::span(extents).first(step.count)) {
+      const bool larger = extent.size > largest.size();
+      if (larger && extent.state == alloc::ExtentState::free) {
+        largest = {.start = extent.start, .end = extent.end()};
+      }
+      heap.start = extent.end();
+    }
+  }
+  return largest;
+}
+
+int damage_heap(Context& context) {
+  constexpr std::uint64_t kDamagedBytes = 64;
+  Range run = largest_free_run(context);
+  if (run.empty()) return context.reply.fail("exhausted", "nothing is free in the heap");
+  run.end = std::min(run.end, run.start + kDamagedBytes);
+  std::memset(reinterpret_cast<void*>(static_cast<std::uintptr_t>(run.start)), 0x5a,
+              static_cast<std::size_t>(run.size()));
+  context.reply.field("address", shell::Value::address(run.start));
+  context.reply.field("overwritten_bytes", shell::Value::bytes(run.size()));
+  return shell::kSuccess;
+}
+
 int run_crash(Context& context, const Arguments& arguments) {
+  if (arguments[0] == "heap") return damage_heap(context);
   const auto kind = std::ranges::find(kKinds, arguments[0], &Kind::name);
   if (kind == kKinds.end()) {
-    return context.reply.refuse(kCrash.usage, "there is no kind '{}'", arguments[0]);
+    return context.reply.refuse(kCrash.usage, "there is no kind '{}'; try help crash",
+                                arguments[0]);
   }
   if (const auto word = arguments.value_of('c')) {
     const auto core = shell::read_number(context, kCrash, *word, "the core", 1, kCores - 1);
     return core ? crash_on(context, static_cast<std::uint32_t>(*core), *kind) : shell::kWrongUsage;
   }
-  kind->happen();
+  kind->happen(context);
   return context.reply.fail("survived", "no fault came of it");
 }
 

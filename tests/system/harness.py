@@ -138,7 +138,7 @@ class Machines:
         are more options for QEMU."""
         if len(_silent_boots) >= _PATIENCE:
             raise SessionError("the kernel did not answer after earlier boots")
-        shell = Shell(Hardware(kernel=KERNEL, command_line=append, **hardware), extra)
+        shell = Shell(Hardware(**{"kernel": KERNEL, "command_line": append, **hardware}), extra)
         self.shells.append(shell)
         if ready:
             try:

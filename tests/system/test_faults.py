@@ -1,5 +1,5 @@
-"""Faults: each kind of crash is reported and survived, what was begun is ended,
-and what cannot be survived halts with a report.
+"""Faults outside of the allocator and the handlers: each is reported and survived,
+and what was begun is ended. For the others see test_panic.py.
 """
 
 import re
@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import KERNEL, Machines, Shell
+from harness import KERNEL, Shell
 
 KINDS = {
     # kind: (words of the report, exception class of ESR, the address if it is fixed)
@@ -83,17 +83,6 @@ def test_a_fault_ends_its_command_and_not_the_line(shell: Shell) -> None:
     reply = shell.run("crash read; echo $?; crash read && echo no; crash read || echo yes")
     plain = [line for line in reply.lines if line in ("0", "1", "no", "yes")]
     assert plain == ["1", "yes"]
-
-
-@pytest.mark.parametrize("command, said", [
-    ("crash locked", b"fatal: synchronous exception: data abort at 0x50000000"),
-    ("panic", b"panic: asked for"),
-])
-def test_what_cannot_be_survived_halts(own_machines: Machines, command: str, said: bytes) -> None:
-    shell = own_machines.boot()
-    shell.send(command.encode() + b"\r")
-    output = shell.read_until(b"halted\r\n")
-    assert b"\r\n" + said in output
 
 
 def test_the_page_at_0_is_not_mapped(shell: Shell) -> None:

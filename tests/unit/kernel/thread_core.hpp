@@ -13,6 +13,7 @@ struct ThreadCore {
   static inline thread_local std::uint64_t masked = 0;
   static inline std::atomic<std::uint64_t> ticks{0};
   static inline std::atomic<bool> mmu_is_on{true};
+  static inline std::atomic<bool> in_panic{false};
 
   static std::uint64_t mask_interrupts() {
     const std::uint64_t before = masked;
@@ -20,7 +21,8 @@ struct ThreadCore {
     return before;
   }
   static void restore_interrupts(std::uint64_t mask) { masked = mask; }
-  static bool can_use_exclusives() { return mmu_is_on.load(std::memory_order_relaxed); }
+  static bool can_lock() { return mmu_is_on.load(std::memory_order_relaxed) && !panicking(); }
+  static bool panicking() { return in_panic.load(std::memory_order_relaxed); }
   static std::uint32_t number() { return this_number; }
   static std::uint64_t now() { return ticks.fetch_add(1, std::memory_order_relaxed); }
   static void relax(std::uint32_t) { std::this_thread::yield(); }

@@ -81,6 +81,65 @@ TEST(TicketLock, ExcludesOthers) {
   EXPECT_EQ(lock.counters().acquisitions, 80'000U);
 }
 
+/// The kernel has panicked as long as it lives.
+class Panic {
+ public:
+  Panic() {
+    ThreadCore::in_panic = true;
+    ThreadCore::masked = 1;
+  }
+  ~Panic() {
+    ThreadCore::in_panic = false;
+    ThreadCore::masked = 0;
+  }
+  Panic(const Panic&) = delete;
+  Panic& operator=(const Panic&) = delete;
+};
+
+TEST(TicketLock, IsPassedByInAPanicWhoeverHoldsIt) {
+  for (const std::uint32_t holder : {0U, 1U}) {
+    Lock lock;
+    ThreadCore::this_number = holder;
+    lock.lock();
+    ThreadCore::this_number = 0;
+    const Panic panic;
+    for (int i = 0; i < 3; ++i) {
+      const std::scoped_lock held(lock);
+      EXPECT_EQ(ThreadCore::masked, 1U);
+    }
+    EXPECT_EQ(lock.counters().acquisitions, 1U);
+  }
+}
+
+TEST(TicketLock, LeavesInterruptsMaskedInAPanic) {
+  Lock lock;
+  ThreadCore::masked = 0;
+  lock.lock();
+  const Panic panic;
+  // The broken code had them unmasked before it took the lock.
+  lock.lock();
+  lock.unlock();
+  EXPECT_EQ(ThreadCore::masked, 1U);
+}
+
+TEST(TicketLock, WorkThatIsGivenUpInAPanicDoesNotKeepIt) {
+  Lock lock;
+  const Panic panic;
+  lock.lock();
+  lock.lock();
+  lock.unlock();
+  EXPECT_EQ(ThreadCore::masked, 1U);
+}
+
+TEST(TicketLock, InAPanicTheMmuMayBeOff) {
+  Lock lock;
+  const Panic panic;
+  ThreadCore::mmu_is_on = false;
+  lock.lock();
+  lock.unlock();
+  ThreadCore::mmu_is_on = true;
+}
+
 TEST(TicketLockDeathTest, RefusesToBeTakenTwice) {
   Lock lock;
   lock.lock();
