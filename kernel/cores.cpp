@@ -83,11 +83,6 @@ void begin_account(std::uint32_t number, CoreState state) {
   core.state.store(state, std::memory_order_release);
 }
 
-[[noreturn]] void stop_here() {
-  cores[core_number()].state.store(CoreState::stopped, std::memory_order_release);
-  halt();
-}
-
 bool is_out(const Core& core) {
   const CoreState state = core.state.load(std::memory_order_acquire);
   return state == CoreState::absent || state == CoreState::stopped;
@@ -229,15 +224,17 @@ bool is_working(std::uint32_t core) {
 }
 
 bool stop_other_cores() {
-  // Where exclusive accesses do not work yet, no other core runs.
+  // Before the MMU is on, no other core runs.
   if (!mmu_enabled()) return true;
-  std::uint32_t before = kNobody;
-  if (!stopper.compare_exchange_strong(before, core_number()) && before != core_number()) {
-    stop_here();
-  }
+  stopper.store(core_number(), std::memory_order_release);
   asm volatile("dsb sy" ::: "memory");
   return others_are_stopped() || stop_others_by(CoreSignal::look) ||
          stop_others_by(CoreSignal::stop);
+}
+
+void stop_this_core() {
+  cores[core_number()].state.store(CoreState::stopped, std::memory_order_release);
+  halt();
 }
 
 void handle_core_signal() {
@@ -247,7 +244,7 @@ void handle_core_signal() {
 
 void obey_stop() {
   const std::uint32_t by = stopper.load(std::memory_order_acquire);
-  if (by != kNobody && by != core_number()) stop_here();
+  if (by != kNobody && by != core_number()) stop_this_core();
 }
 
 }  // namespace heapscope::kernel

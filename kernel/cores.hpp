@@ -60,9 +60,12 @@ void release_cores();
 
 /// Stops all other cores for good, for a panic: first outside of critical sections,
 /// then, where that takes too long, wherever they are. False where one does not
-/// stop within a fifth of a second. Where another core does the same already, this
-/// one is stopped instead. In any state of the machine; repeated, it does nothing.
+/// stop within a fifth of a second. For one core alone, in any state of the machine;
+/// repeated, it does nothing.
 bool stop_other_cores();
+
+/// Stops this one for good, for the panic of another.
+[[noreturn]] void stop_this_core();
 
 /// For the handlers of IRQ and FIQ: does not return where this core is to stop.
 void handle_core_signal();

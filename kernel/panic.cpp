@@ -35,14 +35,27 @@ constinit shell::Environment* environment = nullptr;
 constinit shell::Shell* usual_shell = nullptr;
 constinit bool given_up = false;
 
+/// Whether this core is the first that panics. Before the MMU is on there is no
+/// other, and no exclusive access.
+bool claim_panic() {
+  const std::uint32_t mine = core_number() + 1;
+  if (usual_state()) {
+    std::uint32_t nobody = 0;
+    return detail::panicking_core.compare_exchange_strong(nobody, mine, std::memory_order_relaxed);
+  }
+  detail::panicking_core.store(mine, std::memory_order_relaxed);
+  return true;
+}
+
 /// The first thing of every panic. Whatever else could disturb it is to be stopped
-/// here: from here on this core is alone with the machine.
+/// here: from here on this core is alone with the machine. Stops where another core
+/// panicked before.
 void begin_panic() {
   mask_everything();
-  stop_other_cores();
-  detail::panicking.store(true, std::memory_order_relaxed);
-  leave_usual_state();
+  if (!claim_panic()) stop_this_core();
   forget_recovery();
+  stop_other_cores();
+  leave_usual_state();
 }
 
 /// A panic within a panic, where there is nothing left to come back to; one within
@@ -127,7 +140,7 @@ void enable_panic_shell(shell::Environment& the_environment, shell::Shell& usual
 }
 
 void panic_by_exception(std::uint64_t vector, const ExceptionFrame& frame) {
-  if (panicking()) {
+  if (panicking_here()) {
     // Without the callers: to look for them may be what failed.
     Breakdown breakdown;
     breakdown.fault.frame = frame;
@@ -144,7 +157,7 @@ void panic_by_exception(std::uint64_t vector, const ExceptionFrame& frame) {
 namespace heapscope {
 
 void panic_handler(std::string_view message) {
-  if (kernel::panicking()) {
+  if (kernel::panicking_here()) {
     kernel::recover_from_panic(message);
     kernel::Breakdown breakdown;
     breakdown.contract.write(message);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "kernel/cpu.hpp"
 #include "kernel/exceptions.hpp"
 
 namespace heapscope::shell {
@@ -15,12 +16,19 @@ class Shell;
 namespace heapscope::kernel {
 
 namespace detail {
-inline constinit std::atomic<bool> panicking{false};
-}
+/// One more than the number of the core that panicked; 0 where none has.
+inline constinit std::atomic<std::uint32_t> panicking_core{0};
+}  // namespace detail
 
-/// Whether the kernel has panicked. Then one core runs, all interrupts are masked,
-/// and locks are passed by.
-[[nodiscard]] inline bool panicking() { return detail::panicking.load(std::memory_order_relaxed); }
+/// Whether the kernel has panicked. Then one core runs, all its interrupts are
+/// masked, and locks are passed by.
+[[nodiscard]] inline bool panicking() {
+  return detail::panicking_core.load(std::memory_order_relaxed) != 0;
+}
+/// Whether it was this core.
+[[nodiscard]] inline bool panicking_here() {
+  return detail::panicking_core.load(std::memory_order_relaxed) == core_number() + 1;
+}
 
 /// Makes a panic end in a shell, and ends what `usual` is answering first. Both
 /// must stay.

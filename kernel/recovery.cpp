@@ -60,7 +60,7 @@ bool recover(ExceptionFrame& frame) {
   Recovery& here = recovery_here();
   if (here.point == nullptr) return false;
   const bool critical = (frame.spsr & kIrqMasked) != 0;
-  if (critical && !panicking()) return false;
+  if (panicking() ? !panicking_here() : critical) return false;
   here.breakdown.emplace().fault = FaultRecord(frame);
   frame.elr = reinterpret_cast<std::uintptr_t>(resume_at);
   frame.x[0] = reinterpret_cast<std::uintptr_t>(here.point);
