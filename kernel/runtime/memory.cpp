@@ -10,9 +10,56 @@ using Word = std::uint64_t;
 /// Words may alias anything that is copied as words.
 using AliasingWord = Word __attribute__((may_alias));
 
-bool aligned(const void* a, const void* b) {
-  return ((reinterpret_cast<std::uintptr_t>(a) | reinterpret_cast<std::uintptr_t>(b)) %
-          sizeof(Word)) == 0;
+/// So many words are read before any is written, and written in pairs: one round of
+/// a loop for a cache line.
+constexpr std::size_t kBlockWords = 8;
+
+std::size_t misalignment(const void* address) {
+  return reinterpret_cast<std::uintptr_t>(address) % sizeof(Word);
+}
+
+/// Bytes before the first whole word, at most `count`.
+std::size_t bytes_before_words(const void* address, std::size_t count) {
+  const std::size_t before = (sizeof(Word) - misalignment(address)) % sizeof(Word);
+  return before < count ? before : count;
+}
+
+void copy_block(AliasingWord* to, const AliasingWord* from) {
+  Word block[kBlockWords];
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kBlockWords; ++i) block[i] = from[i];
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kBlockWords; ++i) to[i] = block[i];
+}
+
+void set_block(AliasingWord* to, Word pattern) {
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kBlockWords; ++i) to[i] = pattern;
+}
+
+/// Reads each word before it is written over, where `to` lies below `from`.
+void copy_words_upwards(AliasingWord* to, const AliasingWord* from, std::size_t words) {
+  const AliasingWord* const blocks_end = from + words / kBlockWords * kBlockWords;
+  for (; from != blocks_end; from += kBlockWords, to += kBlockWords) copy_block(to, from);
+  for (std::size_t i = 0; i < words % kBlockWords; ++i) to[i] = from[i];
+}
+
+/// The same where it lies above.
+void copy_words_downwards(AliasingWord* to, const AliasingWord* from, std::size_t words) {
+  for (; words >= kBlockWords; words -= kBlockWords) {
+    copy_block(to + words - kBlockWords, from + words - kBlockWords);
+  }
+  while (words > 0) {
+    --words;
+    to[words] = from[words];
+  }
+}
+
+void copy_bytes_downwards(unsigned char* to, const unsigned char* from, std::size_t count) {
+  while (count > 0) {
+    --count;
+    to[count] = from[count];
+  }
 }
 
 }  // namespace
@@ -22,11 +69,15 @@ extern "C" {
 void* memcpy(void* to, const void* from, std::size_t count) {
   auto* target = static_cast<unsigned char*>(to);
   const auto* source = static_cast<const unsigned char*>(from);
-  if (aligned(to, from)) {
-    auto* words_to = static_cast<AliasingWord*>(to);
-    const auto* words_from = static_cast<const AliasingWord*>(from);
+  if (misalignment(to) == misalignment(from)) {
+    const std::size_t before = bytes_before_words(to, count);
+    for (std::size_t i = 0; i < before; ++i) target[i] = source[i];
+    target += before;
+    source += before;
+    count -= before;
     const std::size_t words = count / sizeof(Word);
-    for (std::size_t i = 0; i < words; ++i) words_to[i] = words_from[i];
+    copy_words_upwards(reinterpret_cast<AliasingWord*>(target),
+                       reinterpret_cast<const AliasingWord*>(source), words);
     target += words * sizeof(Word);
     source += words * sizeof(Word);
     count %= sizeof(Word);
@@ -42,25 +93,34 @@ void* memmove(void* to, const void* from, std::size_t count) {
     // A copy upwards reads each byte before it is written over.
     return memcpy(to, from, count);
   }
-  while (count > 0) {
-    --count;
-    target[count] = source[count];
+  if (misalignment(to) != misalignment(from)) {
+    copy_bytes_downwards(target, source, count);
+    return to;
   }
+  const std::size_t before = bytes_before_words(to, count);
+  const std::size_t words = (count - before) / sizeof(Word);
+  const std::size_t whole = before + words * sizeof(Word);
+  copy_bytes_downwards(target + whole, source + whole, count - whole);
+  copy_words_downwards(reinterpret_cast<AliasingWord*>(target + before),
+                       reinterpret_cast<const AliasingWord*>(source + before), words);
+  copy_bytes_downwards(target, source, before);
   return to;
 }
 
 void* memset(void* to, int value, std::size_t count) {
   auto* target = static_cast<unsigned char*>(to);
   const auto byte = static_cast<unsigned char>(value);
-  if (aligned(to, to)) {
-    const Word pattern = Word{0x0101'0101'0101'0101} * byte;
-    auto* words = static_cast<AliasingWord*>(to);
-    const std::size_t whole = count / sizeof(Word);
-    for (std::size_t i = 0; i < whole; ++i) words[i] = pattern;
-    target += whole * sizeof(Word);
-    count %= sizeof(Word);
-  }
-  for (std::size_t i = 0; i < count; ++i) target[i] = byte;
+  const Word pattern = Word{0x0101'0101'0101'0101} * byte;
+  const std::size_t before = bytes_before_words(to, count);
+  for (std::size_t i = 0; i < before; ++i) target[i] = byte;
+  auto* words = reinterpret_cast<AliasingWord*>(target + before);
+  count -= before;
+  auto* const blocks_end = words + count / (kBlockWords * sizeof(Word)) * kBlockWords;
+  for (; words != blocks_end; words += kBlockWords) set_block(words, pattern);
+  count %= kBlockWords * sizeof(Word);
+  for (std::size_t i = 0; i < count / sizeof(Word); ++i) words[i] = pattern;
+  target = reinterpret_cast<unsigned char*>(words + count / sizeof(Word));
+  for (std::size_t i = 0; i < count % sizeof(Word); ++i) target[i] = byte;
   return to;
 }
 
