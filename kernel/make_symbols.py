@@ -4,6 +4,8 @@ without a table, and writes an assembler file that is linked into it.
 Usage: make_symbols.py < nm's output > symbols.S
 """
 
+import collections
+import itertools
 import re
 import sys
 
@@ -27,21 +29,58 @@ def short_name(name: str) -> str:
     return shortened.removesuffix(" const").split(" ")[-1]
 
 
+def shorten(names: list[str]) -> tuple[list[list[int]], list[tuple[int, int]]]:
+    """Byte pair encoding: the pair of bytes that is there most often becomes one byte
+    from 0x80 on, again and again. Returns the names and the pairs."""
+    coded = [list(name.encode("ascii")) for name in names]
+    pairs: list[tuple[int, int]] = []
+    for code in range(0x80, 0x100):
+        counts = collections.Counter(pair for name in coded for pair in zip(name, name[1:]))
+        pair, count = max(counts.items(), key=lambda item: (item[1], item[0]))
+        if count < 3:
+            break
+        pairs.append(pair)
+        coded = [replaced(name, pair, code) for name in coded]
+    return coded, pairs
+
+
+def replaced(name: list[int], pair: tuple[int, int], code: int) -> list[int]:
+    short: list[int] = []
+    at = 0
+    while at < len(name):
+        if tuple(name[at:at + 2]) == pair:
+            short.append(code)
+            at += 2
+        else:
+            short.append(name[at])
+            at += 1
+    return short
+
+
+def label(name: str) -> None:
+    print(f".global {name}\n{name}:")
+
+
 def main() -> None:
     symbols = [(int(match[1], 16), short_name(match[2]))
                for match in map(LINE.match, sys.stdin) if match]
     start = symbols[0][0]
-    print('.section .rodata.symbols, "a"\n.balign 8\n.global symbol_table\nsymbol_table:')
-    offsets: dict[str, int] = {}
-    used = 0
+    names = list(dict.fromkeys(name for _, name in symbols))
+    coded, pairs = shorten(names)
+    offsets = dict(zip(names, itertools.accumulate((len(each) + 1 for each in coded), initial=0)))
+    print('.section .rodata.symbols, "a"\n.balign 8')
+    label("symbol_table")
     for address, name in symbols:
-        if name not in offsets:
-            offsets[name] = used
-            used += len(name) + 1
-        print(f".word {address - start:#x}, {offsets[name]}")
-    print(".global symbol_table_end\nsymbol_table_end:\n.global symbol_names\nsymbol_names:")
-    for name in offsets:
-        print(f'.asciz "{name}"')
+        instruction, rest = divmod(address - start, 4)
+        assert rest == 0 and instruction < 1 << 16 and offsets[name] < 1 << 16
+        print(f".hword {instruction:#x}, {offsets[name]}")
+    label("symbol_table_end")
+    label("symbol_pairs")
+    for pair in pairs:
+        print(f".byte {pair[0]:#x}, {pair[1]:#x}")
+    label("symbol_names")
+    for name, code in zip(names, coded):
+        print(f".byte {', '.join(map(hex, [*code, 0]))}  // {name}")
 
 
 if __name__ == "__main__":

@@ -13,30 +13,55 @@ namespace {
 
 /// One function, in order of address.
 struct Symbol {
-  std::uint32_t offset;  // From the start of the kernel's text.
-  std::uint32_t name;    // From the start of the names, which end with a NUL each.
+  std::uint16_t instruction;  // How many come before it in the kernel's text.
+  std::uint16_t name;         // From the start of the names, which end with a NUL each.
 };
-static_assert(sizeof(Symbol) == 8);
+static_assert(sizeof(Symbol) == 4);
+
+constexpr std::uint64_t kInstructionBytes = 4;
+/// A byte of a name from here on stands for two bytes.
+constexpr unsigned char kFirstPair = 0x80;
 
 }  // namespace
 
 extern "C" {
 extern const Symbol symbol_table[];
 extern const Symbol symbol_table_end[];
-extern const char symbol_names[];
+extern const unsigned char symbol_pairs[][2];
+extern const unsigned char symbol_names[];
 }
+
+namespace {
+
+/// The two bytes may stand for others in turn, but only for those of pairs before.
+void write_byte(TextSink& out, unsigned char byte) {
+  if (byte < kFirstPair) {
+    const char character = static_cast<char>(byte);
+    out.write({&character, 1});
+    return;
+  }
+  for (const unsigned char part : symbol_pairs[byte - kFirstPair]) write_byte(out, part);
+}
+
+void write_name(TextSink& out, const Symbol& symbol) {
+  for (const unsigned char* at = symbol_names + symbol.name; *at != 0; ++at) write_byte(out, *at);
+}
+
+}  // namespace
 
 void write_symbol(TextSink& out, std::uint64_t address) {
   const Range text = text_range();
   const std::span<const Symbol> all(symbol_table, symbol_table_end);
-  const auto after = std::ranges::upper_bound(all, address - text.start, {}, &Symbol::offset);
+  const std::uint64_t offset = address - text.start;
+  const auto after =
+      std::ranges::upper_bound(all, offset / kInstructionBytes, {}, &Symbol::instruction);
   if (!text.contains(address) || after == all.begin()) {
     format(out, "{:#x}", address);
     return;
   }
   const Symbol& symbol = *(after - 1);
-  format(out, "{}+{:#x} ({:#x})", std::string_view(symbol_names + symbol.name),
-         address - text.start - symbol.offset, address);
+  write_name(out, symbol);
+  format(out, "+{:#x} ({:#x})", offset - symbol.instruction * kInstructionBytes, address);
 }
 
 }  // namespace heapscope::kernel
