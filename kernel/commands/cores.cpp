@@ -26,10 +26,12 @@ constexpr CommandRecord kRecord{
     .help =
         "state: idle cores sleep until there is work, running ones work, as core 0 always does, "
         "faulted ones sleep after work that ended in a fault and take new work, absent ones have "
-        "never come. used_bytes is the most that the core has ever used of its stack, works how "
+        "never come, stopped ones were stopped when another one panicked. used_bytes is the most "
+        "that the core has ever used of its stack, works how "
         "many pieces of work it has done. lock: of the heap, since the kernel started.",
     .options = {},
     .examples = kExamples,
+    .safe_in_panic = true,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

@@ -1,6 +1,7 @@
 // `crash` and `panic`: faults on purpose, to see what they look like.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <new>
 
@@ -23,10 +24,10 @@ int run_crash(Context& context, const Arguments& arguments);
 int run_panic(Context& context, const Arguments& arguments);
 
 constexpr std::array kCrashOptions{
-    shell::OptionRecord{.letter = 'c', .value_name = "CORE", .help = "on core 1, 2 or 3"},
+    shell::OptionRecord{.letter = 'c', .value_name = "CORE", .help = "on core 1, 2 or 3, or all"},
 };
 constexpr std::array<std::string_view, 4> kCrashExamples{
-    "crash read", "crash read -c 2", "crash allocator", "crash heap; alloc 64"};
+    "crash read", "crash read -c 2", "crash locked -c all", "crash heap; alloc 64"};
 constexpr CommandRecord kCrash{
     .name = "crash",
     .usage = "crash KIND [-c CORE]",
@@ -38,7 +39,9 @@ constexpr CommandRecord kCrash{
         "interrupts masked; allocator, a write while the heap's lock is held; handler, a read on "
         "the stack of the exception handlers; handler-stack, calls without end there; delete, of "
         "an address that new never gave. heap writes over the largest free run, as a use after "
-        "free does; bin keeps its links there and panics when it meets them, bump has none.",
+        "free does; bin keeps its links there and panics when it meets them, bump has none. spin, "
+        "with -c, never ends and masks interrupts: that core is lost until the next reboot. With "
+        "-c all, all four cores do it in the same moment.",
     .options = kCrashOptions,
     .examples = kCrashExamples,
     .min_arguments = 1,
@@ -72,6 +75,11 @@ void read_nowhere(Context&) { (void)*reinterpret_cast<const volatile std::uint32
 void read_nowhere_masked(Context& context) {
   mask_interrupts();
   read_nowhere(context);
+}
+
+void spin(Context&) {
+  mask_interrupts();
+  for (;;) yield();
 }
 
 void undefined_instruction(Context&) { asm volatile("udf #0"); }
@@ -144,22 +152,47 @@ constexpr std::array kKinds{
     Kind{.name = "handler", .happen = read_in_handler},
     Kind{.name = "handler-stack", .happen = overflow_handler_stack},
     Kind{.name = "delete", .happen = delete_nothing},
+    Kind{.name = "spin", .happen = spin},
 };
 
+/// What other cores do. It outlives a fault of core 0, whose stack is gone then.
+struct Call {
+  Context* context = nullptr;
+  const Kind* kind = nullptr;
+  std::array<std::atomic<bool>, kCores> arrived{};  // Of those that wait for one another.
+};
+constinit Call call;
+
+void happen(void*) { call.kind->happen(*call.context); }
+
+void happen_together(void*) {
+  call.arrived[core_number()].store(true, std::memory_order_release);
+  for (const auto& arrived : call.arrived) {
+    while (!arrived.load(std::memory_order_acquire)) yield();
+  }
+  happen(nullptr);
+}
+
+bool is_free(std::uint32_t core) {
+  const CoreState state = core_report(core).state;
+  return state == CoreState::idle || state == CoreState::faulted;
+}
+
+int refuse_core(Context& context, std::uint32_t core) {
+  return context.reply.fail("core-missing", "core {} is {}", core,
+                            state_name(core_report(core).state));
+}
+
 int crash_on(Context& context, std::uint32_t core, const Kind& kind) {
-  struct Call {
-    Context& context;
-    const Kind& kind;
-  };
-  Call call{.context = context, .kind = kind};
-  const auto happen = [](void* it) {
-    const Call& that = *static_cast<Call*>(it);
-    that.kind.happen(that.context);
-  };
   (void)await_cores();
-  if (!start_work(core, happen, &call)) {
-    return context.reply.fail("core-missing", "core {} is {}", core,
-                              state_name(core_report(core).state));
+  if (!is_free(core)) return refuse_core(context, core);
+  call.context = &context;
+  call.kind = &kind;
+  (void)start_work(core, happen, nullptr);
+  if (kind.happen == spin) {
+    context.reply.field("core", shell::Value::count(core));
+    context.reply.field("state", shell::Value::text("spinning"));
+    return shell::kSuccess;
   }
   while (is_working(core)) doze(kDozeMicroseconds);
   const auto fault = core_fault(core);
@@ -167,6 +200,21 @@ int crash_on(Context& context, std::uint32_t core, const Kind& kind) {
   FixedText<160> what;
   describe_fault(what, *fault);
   return context.reply.fail("fault", "core {}: {}", core, what.view());
+}
+
+int crash_on_all(Context& context, const Kind& kind) {
+  (void)await_cores();
+  for (std::uint32_t core = 1; core < kCores; ++core) {
+    if (!is_free(core)) return refuse_core(context, core);
+  }
+  call.context = &context;
+  call.kind = &kind;
+  for (auto& arrived : call.arrived) arrived.store(false, std::memory_order_relaxed);
+  for (std::uint32_t core = 1; core < kCores; ++core) {
+    (void)start_work(core, happen_together, nullptr);
+  }
+  happen_together(nullptr);
+  return context.reply.fail("survived", "no fault came of it");
 }
 
 /// The largest free run of the heap; empty where nothing is free, or on Ctrl-C.
@@ -202,18 +250,27 @@ int damage_heap(Context& context) {
 }
 
 int run_crash(Context& context, const Arguments& arguments) {
-  if (arguments[0] == "heap") return damage_heap(context);
+  const auto where = arguments.value_of('c');
+  if (arguments[0] == "heap") {
+    if (!where) return damage_heap(context);
+    return context.reply.refuse(kCrash.usage, "heap is damaged from core 0 only");
+  }
   const auto kind = std::ranges::find(kKinds, arguments[0], &Kind::name);
   if (kind == kKinds.end()) {
     return context.reply.refuse(kCrash.usage, "there is no kind '{}'; try help crash",
                                 arguments[0]);
   }
-  if (const auto word = arguments.value_of('c')) {
-    const auto core = shell::read_number(context, kCrash, *word, "the core", 1, kCores - 1);
-    return core ? crash_on(context, static_cast<std::uint32_t>(*core), *kind) : shell::kWrongUsage;
+  const bool on_core_0 = !where || *where == "all";
+  if (kind->happen == spin && on_core_0) {
+    return context.reply.refuse(kCrash.usage, "spin is for core 1, 2 or 3: core 0 would not hear");
   }
-  kind->happen(context);
-  return context.reply.fail("survived", "no fault came of it");
+  if (!where) {
+    kind->happen(context);
+    return context.reply.fail("survived", "no fault came of it");
+  }
+  if (*where == "all") return crash_on_all(context, *kind);
+  const auto core = shell::read_number(context, kCrash, *where, "the core", 1, kCores - 1);
+  return core ? crash_on(context, static_cast<std::uint32_t>(*core), *kind) : shell::kWrongUsage;
 }
 
 int run_panic(Context&, const Arguments&) { panic("asked for"); }

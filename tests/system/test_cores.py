@@ -4,8 +4,10 @@ faults, and are stopped when one of them cannot go on.
 
 import os
 import re
+import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -178,6 +180,7 @@ def test_what_is_typed_meanwhile_is_kept(own_machines: Machines) -> None:
     "stress -c 0", "stress -c 5", "stress -c x", "stress -c -1", "stress -n 0", "stress -n x",
     "stress -n 18446744073709551616", "stress -s x", "stress -s -1", "stress -x", "stress 5",
     "stress -c", "cores 1", "crash read -c 0", "crash read -c 4", "crash nosuch -c 1",
+    "crash heap -c 1", "crash spin", "crash spin -c all", "crash spin -c 0",
 ])
 def test_wrong_calls(shell: Shell, line: str) -> None:
     reply = shell.run(line)
@@ -211,19 +214,116 @@ def test_a_fault_on_another_core_is_told(json_shell: Shell, core: int, kind: str
     assert json_shell.result("cores")["faults"] == []
 
 
-@pytest.mark.parametrize("command, said", [
-    ("crash locked -c 2", rb"fatal: synchronous exception: data abort at 0x50000000[^\n]*\n"),
-    ("crash locked", rb"fatal: synchronous exception: data abort at 0x50000000[^\n]*\n"),
-    ("panic", rb"panic: asked for\r\n"),
+def test_a_fault_on_all_cores_at_once_is_survived(json_shell: Shell) -> None:
+    document = json_shell.json("crash read -c all")
+    assert (document["status"], document["error"]["kind"]) == (1, "fault")
+    assert document["error"]["message"].startswith(KINDS["read"])
+    faults = json_shell.result("cores")["faults"]
+    assert [each["core"] for each in faults] == [1, 2, 3]
+    assert all(each["fault"].startswith(KINDS["read"]) for each in faults)
+    assert_sound(json_shell.json("stress -n 400"), 400, 4)
+
+
+INTRO = b"\r\nThe panic shell: help lists what works in it, reboot leaves it.\r\npanic> "
+
+
+def assert_one_panic_shell(shell: Shell, said: str) -> None:
+    """`said` holds one report, and whoever panicked is alone with the machine."""
+    assert len(re.findall(r"(?m)^(fatal|panic): ", said)) == 1, said
+    assert said.count("panic> ") == 1
+    assert shell.read_for(0.5) == b""
+    assert shell.run("heapmap -b").status == 0
+    assert shell.run("stats").status == 0
+    rows = [line.split() for line in shell.ok("cores")]
+    assert sorted(row[1] for row in rows[1:5]) == ["running", "stopped", "stopped", "stopped"]
+
+
+@pytest.mark.parametrize("command, said, caller", [
+    ("crash locked -c 2", "fatal: data abort at 0x50000000 by ", "core_start"),
+    ("crash allocator -c 3", "fatal: data abort at 0x50000000 by ", "core_start"),
+    ("crash handler -c 1", "fatal: data abort at 0x50000000 by ", "core_start"),
+    ("crash handler-stack -c 1", "fatal: data abort at 0x", "use_up_stack"),
+    ("crash delete -c 3", "panic: delete: 0x50000000 is outside the heap", "core_start"),
 ])
-def test_what_one_core_cannot_survive_stops_all(
-        own_machines: Machines, command: str, said: bytes) -> None:
+def test_what_another_core_cannot_survive_opens_the_panic_shell_there(
+        own_machines: Machines, command: str, said: str, caller: str) -> None:
     shell = own_machines.boot()
     shell.send(command.encode() + b"\r")
-    shell.expect(said)
-    shell.read_until(b"halted\r\n")
-    shell.send(b"echo still there\r")
-    assert shell.read_for(1) == b""
+    report = shell.read_until(INTRO).decode("latin-1").replace("\r\n", "\n")
+    assert re.search(rf"\n\n{said}", report), report
+    assert f"called from {caller}" in report or f"called from kernel::{caller}" in report
+    assert_one_panic_shell(shell, report)
+    shell.send(b"reboot\r")
+    shell.wait_until_ready()
+    assert_sound_in_plain(shell)
+
+
+def assert_sound_in_plain(shell: Shell) -> None:
+    """After a reboot all four cores are there again."""
+    assert len([line for line in shell.ok("cores") if re.match(r" +[0-3]  (running|idle) ", line)]) == 4
+    assert shell.run("stress -c 4 -n 400").status == 0
+
+
+@pytest.mark.parametrize("kind", ["locked", "allocator", "delete", "handler"])
+@pytest.mark.parametrize("time", range(3))
+def test_all_cores_panic_at_once_and_one_reports(
+        own_machines: Machines, kind: str, time: int) -> None:
+    shell = own_machines.boot()
+    shell.send(f"crash {kind} -c all\r".encode())
+    assert_one_panic_shell(shell, shell.read_until(INTRO).decode("latin-1").replace("\r\n", "\n"))
+
+
+def operations_done(shell: Shell) -> int:
+    """By all cores, on the heap."""
+    stats = dict(line.split()[:2] for line in shell.ok("stats") if len(line.split()) == 2)
+    return int(stats["allocations"]) + int(stats["frees"])
+
+
+def spoil(debugger: Path, function: str) -> None:
+    """Makes an instruction that does not exist of the function's first one, through
+    QEMU's debugger, while the machine runs."""
+    listing = subprocess.run(["aarch64-linux-gnu-nm", "-C", ELF], check=True,
+                             capture_output=True, text=True).stdout
+    addresses = re.findall(rf"^([0-9a-f]+) \w {re.escape(function)}\(", listing, re.MULTILINE)
+    assert len(addresses) == 1
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(SECONDS)
+        line.connect(str(debugger))
+        for request in (f"M{int(addresses[0], 16):x},4:00000000", "D"):
+            line.sendall(f"+${request}#{sum(request.encode()) % 256:02x}".encode())
+            answer = b""
+            while b"$OK#9a" not in answer:
+                answer += line.recv(4096)
+
+
+def test_a_panic_stops_cores_at_work(own_machines: Machines, tmp_path: Path) -> None:
+    """One faults with the heap's lock held, for which the others wait: none of them
+    does anything any more."""
+    debugger = tmp_path / "debugger"
+    shell = own_machines.boot(extra=["-gdb", f"unix:{debugger},server=on,wait=off"])
+    shell.send(b"stress -n 1000000000\r")
+    shell.read_until(b" of 1000000000 operations\r\n")
+    spoil(debugger, "heapscope::alloc::BinAllocator::release")
+    said = shell.read_until(INTRO).decode("latin-1").replace("\r\n", "\n")
+    assert "\nfatal: undefined instruction by alloc::BinAllocator::release+0x0 " in said
+    assert "kernel::StressWorker::" in said
+    assert_one_panic_shell(shell, said)
+    before = operations_done(shell)
+    assert before > 1000
+    time.sleep(1)
+    assert operations_done(shell) == before
+    assert shell.run("heapmap").status == 0
+
+
+def test_a_core_that_masks_interrupts_is_stopped_all_the_same(own_machines: Machines) -> None:
+    """By the FIQ, which nothing masks but a handler."""
+    shell = own_machines.boot()
+    assert [line.split() for line in shell.ok("crash spin -c 2")] == [
+        ["core", "2"], ["state", "spinning"]]
+    assert any(re.match(r" +2  running ", line) for line in shell.ok("cores"))
+    assert shell.run("crash read -c 2").lines == ["error: core 2 is running"]
+    shell.send(b"panic\r")
+    assert_one_panic_shell(shell, shell.read_until(INTRO).decode("latin-1").replace("\r\n", "\n"))
 
 
 def test_cores_that_have_nothing_to_do_sleep(own_machines: Machines) -> None:

@@ -44,7 +44,8 @@ SESSION = [
     "free -t one || free all", "selftest", "demo vector", "demo string 1000", "demo map 50 -v",
     "demo set 1000", "allocator bump 64K", "selftest", "demo set", "allocator bin all",
     "nosuch", "free a1", "alloc 0", "crash read", "crash write", "crash jump", "crash stack",
-    "crash undefined", "mode json", "stats", "board", "demo set", "crash read", "mode plain",
+    "crash undefined", "cores", "stress -n 2000 -s 1", "crash read -c 2", "crash read -c all",
+    "crash spin -c 3", "cores", "mode json", "stats", "board", "demo set", "crash read", "mode plain",
 ]
 ENDING = {"panic", "poweroff", "reboot"}
 
@@ -98,9 +99,13 @@ def test_poweroff_without_semihosting(own_machines: Machines, log: Path) -> None
     assert said(log) == ALWAYS | RESET | HALT
 
 
-@pytest.mark.parametrize("command", ["panic", "crash locked"])
-def test_what_halts(own_machines: Machines, log: Path, command: str) -> None:
+@pytest.mark.parametrize("command", ["panic", "crash locked -c 2", "crash delete -c all"])
+def test_the_panic_shell(own_machines: Machines, log: Path, command: str) -> None:
     shell = boot(own_machines, log)
     shell.send(command.encode() + b"\r")
-    shell.read_until(b"halted\r\n")
+    shell.read_until(b"\r\npanic> ")
+    for line in ("help", "heapmap -b", "stats", "memmap", "uart", "peek 0", "echo alive"):
+        shell.run(line)
+    shell.send(b"poweroff 3\r")
+    assert shell.exit_status() == 3
     assert said(log) == ALWAYS
