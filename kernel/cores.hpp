@@ -62,7 +62,7 @@ void release_cores();
 /// then, where that takes too long, wherever they are. False where one does not
 /// stop within a fifth of a second. For one core alone, in any state of the machine;
 /// repeated, it does nothing.
-bool stop_other_cores();
+[[nodiscard]] bool stop_other_cores();
 
 /// Stops this one for good, for the panic of another.
 [[noreturn]] void stop_this_core();

@@ -33,6 +33,7 @@ constexpr int kShellStarts = 3;
 constinit std::optional<Cause> cause;
 constinit shell::Environment* environment = nullptr;
 constinit shell::Shell* usual_shell = nullptr;
+constinit bool alone = false;  // Whether all other cores have stopped.
 constinit bool given_up = false;
 
 /// Whether this core is the first that panics. Before the MMU is on there is no
@@ -54,7 +55,7 @@ void begin_panic() {
   mask_everything();
   if (!claim_panic()) stop_this_core();
   forget_recovery();
-  stop_other_cores();
+  alone = stop_other_cores();
   leave_usual_state();
 }
 
@@ -84,7 +85,8 @@ void report() {
   LastWords out;
   out.write(fault ? "\nfatal: " : "\npanic: ");
   describe_breakdown(out, cause->breakdown);
-  out.write("\n");
+  format(out, "\ncore: {}\n", core_number());
+  if (!alone) out.write("not all other cores have stopped\n");
   if (fault) {
     format(out, "vector: {}{}\n", vector_kind(cause->vector), vector_origin(cause->vector));
     write_details(out, cause->breakdown.fault);

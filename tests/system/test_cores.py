@@ -235,7 +235,10 @@ def assert_one_panic_shell(shell: Shell, said: str) -> None:
     assert shell.run("heapmap -b").status == 0
     assert shell.run("stats").status == 0
     rows = [line.split() for line in shell.ok("cores")]
-    assert sorted(row[1] for row in rows[1:5]) == ["running", "stopped", "stopped", "stopped"]
+    core = re.search(r"(?m)^core: ([0-3])$", said)
+    assert core
+    assert {row[0]: row[1] for row in rows[1:5]} == {
+        str(each): "running" if each == int(core[1]) else "stopped" for each in range(4)}
 
 
 @pytest.mark.parametrize("command, said, caller", [
@@ -250,7 +253,7 @@ def test_what_another_core_cannot_survive_opens_the_panic_shell_there(
     shell = own_machines.boot()
     shell.send(command.encode() + b"\r")
     report = shell.read_until(INTRO).decode("latin-1").replace("\r\n", "\n")
-    assert re.search(rf"\n\n{said}", report), report
+    assert re.search(rf"\n\n{said}.*\ncore: {command[-1]}\n", report), report
     assert f"called from {caller}" in report or f"called from kernel::{caller}" in report
     assert_one_panic_shell(shell, report)
     shell.send(b"reboot\r")

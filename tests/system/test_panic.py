@@ -83,7 +83,7 @@ def test_every_kind_is_reported_and_opens_the_panic_shell(
 ])
 def test_the_vector_is_told(own_machines: Machines, command: str, vector: str) -> None:
     _, said = break_kernel(own_machines, command)
-    assert f"\nvector: {vector}\n" in said
+    assert f"\ncore: 0\nvector: {vector}\n" in said
 
 
 def test_a_full_handler_stack_ends_in_its_guard_page(own_machines: Machines) -> None:
