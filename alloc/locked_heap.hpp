@@ -7,13 +7,16 @@
 #include <cstring>
 #include <variant>
 
+#include "alloc/capabilities.hpp"
 #include "alloc/heap.hpp"
 #include "base/panic.hpp"
 
 namespace heapscope::alloc {
 
-/// `Lock` has lock() and unlock(); `As` are the allocators it can run. Begins
-/// uninitialized, at compile time; reset() is also what initializes it.
+/// `Lock` has lock() and unlock(); `As` are the allocators it can run, and what
+/// one of them cannot do is done as capabilities.hpp says. Begins uninitialized,
+/// at compile time; reset() is also what initializes it. An allocator that defers
+/// work is settled before anybody looks at its heap.
 template <class Lock, Allocator... As>
 class LockedHeap final : public Heap {
  public:
@@ -36,7 +39,7 @@ class LockedHeap final : public Heap {
   Result<void, HeapError> deallocate_unsized(Address address) override {
     const Guard guard(lock_);
     ++generation_;
-    return with([&](auto& allocator) { return allocator.deallocate_unsized(address); });
+    return with([&](auto& allocator) { return alloc::deallocate_unsized(allocator, address); });
   }
 
   Result<Address, HeapError> reallocate(Address address, const Layout& layout,
@@ -55,39 +58,39 @@ class LockedHeap final : public Heap {
   }
 
   std::size_t usable_size(const Layout& layout) const override {
-    const Guard guard(lock_);
+    const InspectionGuard guard(lock_);
     return with([&](const auto& allocator) { return allocator.usable_size(layout); });
   }
 
   std::string_view allocator_name() const override {
-    const Guard guard(lock_);
+    const InspectionGuard guard(lock_);
     return with([]<class A>(const A&) { return std::string_view(A::kName); });
   }
 
   Stats stats() const override {
-    const Guard guard(lock_);
-    return with([](const auto& allocator) { return allocator.stats(); });
+    const InspectionGuard guard(lock_);
+    return inspect([](const auto& allocator) { return allocator.stats(); });
   }
 
   std::size_t bins(std::size_t first, std::span<BinStats> out) const override {
-    const Guard guard(lock_);
-    return with([&](const auto& allocator) { return allocator.bins(first, out); });
+    const InspectionGuard guard(lock_);
+    return inspect([&](const auto& allocator) { return alloc::bins(allocator, first, out); });
   }
 
   Result<Extent, HeapError> owner(Address address) const override {
-    const Guard guard(lock_);
-    return with([&](const auto& allocator) -> Result<Extent, HeapError> {
+    const InspectionGuard guard(lock_);
+    return inspect([&](const auto& allocator) -> Result<Extent, HeapError> {
       if (!range_.contains(address)) return fail(HeapError::outside_heap);
-      return allocator.extent_at(address);
+      return alloc::extent_at(allocator, address);
     });
   }
 
   WalkStep walk(Address from, std::span<Extent> out) const override {
-    const Guard guard(lock_);
-    return with([&](const auto& allocator) {
+    const InspectionGuard guard(lock_);
+    return inspect([&](const auto& allocator) {
       WalkStep step{.count = 0, .generation = generation_};
       while (step.count < out.size() && range_.contains(from)) {
-        const Extent extent = allocator.extent_at(from);
+        const Extent extent = alloc::extent_at(allocator, from);
         from = extent.end();
         out[step.count++] = extent;
       }
@@ -96,10 +99,10 @@ class LockedHeap final : public Heap {
   }
 
   Result<Address, Damage> check(Address from, std::size_t extents) const override {
-    const Guard guard(lock_);
-    return with([&](const auto& allocator) -> Result<Address, Damage> {
+    const InspectionGuard guard(lock_);
+    return inspect([&](const auto& allocator) -> Result<Address, Damage> {
       for (std::size_t i = 0; i < extents && range_.contains(from); ++i) {
-        const auto next = allocator.check(from);
+        const auto next = alloc::check(allocator, from);
         if (!next) return next;
         from = *next;
       }
@@ -115,7 +118,7 @@ class LockedHeap final : public Heap {
 
   Result<void, HeapError> reset(std::string_view allocator, Range range) override {
     if (!can_reset(allocator, range)) return fail(HeapError::unsupported);
-    const Guard guard(lock_);
+    const InspectionGuard guard(lock_);
     ++generation_;
     range_ = range;
     (start_if_named<As>(allocator), ...);
@@ -141,10 +144,23 @@ class LockedHeap final : public Heap {
     Lock& lock_;
   };
 
+  /// The same for calls that nobody waits for: not compiled into each of them.
+  class InspectionGuard {
+   public:
+    [[gnu::noinline]] explicit InspectionGuard(Lock& lock) : guard_(lock) {}
+    [[gnu::noinline]] ~InspectionGuard() {}
+    InspectionGuard(const InspectionGuard&) = delete;
+    InspectionGuard& operator=(const InspectionGuard&) = delete;
+
+   private:
+    Guard guard_;
+  };
+
   Result<void, HeapError> resize_in_place(Address address, const Layout& layout, std::size_t size) {
     const Guard guard(lock_);
     ++generation_;
-    return with([&](auto& allocator) { return allocator.resize_in_place(address, layout, size); });
+    return with(
+        [&](auto& allocator) { return alloc::resize_in_place(allocator, address, layout, size); });
   }
 
   template <class A>
@@ -162,6 +178,15 @@ class LockedHeap final : public Heap {
     return dispatch<As...>(*this, function);
   }
 
+  /// The same for `function` that looks at it, which it is settled for.
+  template <class Function>
+  auto inspect(Function function) const {
+    return with([&]<class A>(const A& allocator) {
+      if constexpr (Settles<A>) settle(*std::get_if<A>(&allocator_));
+      return function(allocator);
+    });
+  }
+
   template <class A, class... Others, class Self, class Function>
   static auto dispatch(Self& self, Function& function)
       -> decltype(function(*std::get_if<A>(&self.allocator_))) {
@@ -176,7 +201,8 @@ class LockedHeap final : public Heap {
   static constexpr std::array<std::string_view, sizeof...(As)> kNames{As::kName...};
 
   mutable Lock lock_{};
-  std::variant<std::monostate, As...> allocator_;
+  // Mutable: settling changes how a heap is kept, not what is in it.
+  mutable std::variant<std::monostate, As...> allocator_;
   Range range_;
   std::uint64_t generation_ = 0;
 };

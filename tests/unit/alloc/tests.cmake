@@ -11,7 +11,11 @@ heapscope_unit_test(alloc
   unit/alloc/inspection_test.cpp
   unit/alloc/layout_test.cpp
   unit/alloc/locked_heap_test.cpp
-  unit/alloc/random_test.cpp)
+  unit/alloc/outside/tiny_malloc.cpp
+  unit/alloc/random_test.cpp
+  unit/alloc/smallest_allocator_test.cpp)
+# The example that it compiles is compared with the one that the texts show.
+target_compile_definitions(alloc_test PRIVATE HEAPSCOPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 
 set(package_dir ${CMAKE_CURRENT_BINARY_DIR}/package)
 add_test(NAME package.install
