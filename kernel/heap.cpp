@@ -6,6 +6,7 @@
 
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
+#include "alloc/first_fit_allocator.hpp"
 #include "alloc/locked_heap.hpp"
 #include "base/panic.hpp"
 #include "kernel/spin_lock.hpp"
@@ -13,7 +14,9 @@
 namespace heapscope::kernel {
 namespace {
 
-constinit alloc::LockedHeap<SpinLock, alloc::BumpAllocator, alloc::BinAllocator> the_heap;
+constinit alloc::LockedHeap<SpinLock, alloc::BumpAllocator, alloc::BinAllocator,
+                            alloc::FirstFitAllocator>
+    the_heap;
 
 /// What `new` asks for. Not every form of `delete` knows the size, so that the
 /// size is rounded to what the heap would grant anyway: then a block's requested

@@ -125,7 +125,7 @@ def _parser() -> _Parser:
 
 def _kernel_options() -> _Parser:
     kernel = _Parser(add_help=False)
-    kernel.add_argument("--allocator", choices=("bump", "bin"), help="the heap's allocator")
+    kernel.add_argument("--allocator", choices=("bump", "bin", "first-fit"), help="the heap's allocator")
     kernel.add_argument("--heap", type=_size, metavar="SIZE", help="the heap's size, such as 64K")
     kernel.add_argument("--append", default="", metavar="TEXT",
                         help="more words for the kernel command line")

@@ -9,11 +9,11 @@ namespace {
 
 int run(Context& context, const Arguments& arguments);
 
-constexpr std::array<std::string_view, 3> kExamples{"allocator", "allocator bump 64K",
-                                                    "allocator bin all"};
+constexpr std::array<std::string_view, 4> kExamples{"allocator", "allocator bump 64K",
+                                                    "allocator first-fit 1M", "allocator bin all"};
 constexpr CommandRecord kRecord{
     .name = "allocator",
-    .usage = "allocator [bump|bin] [SIZE|all]",
+    .usage = "allocator [bump|bin|first-fit] [SIZE|all]",
     .summary = "show the allocator, or start one anew",
     .help =
         "With a name, starts that allocator on a heap of SIZE bytes, of all memory, or of the "

@@ -40,7 +40,7 @@ def test_the_prompt_comes_by_itself(own_machines: Machines) -> None:
     assert shell.read_until(PROMPT).endswith(b"\r\n" + PROMPT)
 
 
-@pytest.mark.parametrize("allocator", ["bin", "bump"])
+@pytest.mark.parametrize("allocator", ["bin", "bump", "first-fit"])
 @pytest.mark.parametrize("size, heap_bytes", [("64K", 64 << 10), ("1M", 1 << 20), ("0x10000", 1 << 16)])
 def test_the_heap_is_as_asked(
         own_machines: Machines, allocator: str, size: str, heap_bytes: int) -> None:

@@ -8,10 +8,11 @@
 
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
+#include "alloc/first_fit_allocator.hpp"
 
 namespace heapscope::alloc {
 
-using AllocatorsUnderTest = ::testing::Types<BumpAllocator, BinAllocator>;
+using AllocatorsUnderTest = ::testing::Types<BumpAllocator, BinAllocator, FirstFitAllocator>;
 
 template <class A>
 struct AllocatorTraits {
@@ -25,6 +26,12 @@ template <>
 struct AllocatorTraits<BumpAllocator> {
   static constexpr bool kReturnsMemory = false;
   static constexpr std::size_t kFreeAlign = 1;
+};
+
+template <>
+struct AllocatorTraits<FirstFitAllocator> {
+  static constexpr bool kReturnsMemory = true;
+  static constexpr std::size_t kFreeAlign = FirstFitAllocator::kUnit;
 };
 
 }  // namespace heapscope::alloc

@@ -451,15 +451,15 @@ TYPED_TEST(Conformance, BinsCanBeReadInAnyPieces) {
   std::array<BinStats, 64> piece;
   for (const std::size_t step : {1UL, 3UL, 64UL}) {
     std::size_t first = 0;
-    while (const std::size_t count = heap.allocator.bins(first, std::span(piece).first(step))) {
+    while (const std::size_t count = bins(heap.allocator, first, std::span(piece).first(step))) {
       ASSERT_LE(count, step);
       for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(piece[i].size, all.at(first + i).size);
       first += count;
     }
     EXPECT_EQ(first, all.size());
   }
-  EXPECT_EQ(heap.allocator.bins(0, {}), 0U);
-  EXPECT_EQ(heap.allocator.bins(kMost, piece), 0U);
+  EXPECT_EQ(bins(heap.allocator, 0, {}), 0U);
+  EXPECT_EQ(bins(heap.allocator, kMost, piece), 0U);
 }
 
 TYPED_TEST(Conformance, ManyHeapsAreIndependent) {

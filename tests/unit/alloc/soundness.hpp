@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-#include "alloc/allocator.hpp"
+#include "alloc/capabilities.hpp"
 
 namespace heapscope::alloc {
 
@@ -31,7 +31,7 @@ std::vector<Extent> extents_of(const A& allocator) {
   const Stats stats = allocator.stats();
   std::vector<Extent> extents;
   for (Address at = stats.start; at < stats.end;) {
-    const Extent extent = allocator.extent_at(at);
+    const Extent extent = extent_at(allocator, at);
     if (extent.start != at || extent.size == 0 || extent.size > stats.end - at) break;
     extents.push_back(extent);
     at = extent.end();
@@ -44,7 +44,7 @@ template <Allocator A>
 std::vector<BinStats> bins_of(const A& allocator) {
   std::vector<BinStats> bins;
   std::array<BinStats, 7> piece;
-  while (const std::size_t count = allocator.bins(bins.size(), piece)) {
+  while (const std::size_t count = alloc::bins(allocator, bins.size(), piece)) {
     bins.insert(bins.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(count));
   }
   return bins;
@@ -126,7 +126,7 @@ std::string unsound(const A& allocator) {
     if (auto wrong = wrong_bins(bins, extents); !wrong.empty()) return wrong;
   }
   for (const Extent& extent : extents) {
-    const auto next = allocator.check(extent.start);
+    const auto next = check(allocator, extent.start);
     if (!next) return "check: " + std::string(next.error().what);
     if (*next != extent.end()) return "check does not lead to the next extent";
   }

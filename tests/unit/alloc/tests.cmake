@@ -8,6 +8,7 @@ heapscope_unit_test(alloc
   unit/alloc/bump_test.cpp
   unit/alloc/conformance_test.cpp
   unit/alloc/exhaustive_test.cpp
+  unit/alloc/first_fit_test.cpp
   unit/alloc/inspection_test.cpp
   unit/alloc/layout_test.cpp
   unit/alloc/locked_heap_test.cpp

@@ -49,7 +49,7 @@ TEST(AllocCommand, JsonHasTheFieldsOfTheContract) {
 }
 
 TEST(AllocCommand, TheBlockIsReallyThere) {
-  for (const std::string_view allocator : {"bin", "bump"}) {
+  for (const std::string_view allocator : {"bin", "bump", "first-fit"}) {
     ShellRig rig({.mode = Mode::json, .allocator = allocator});
     for (const std::string_view line : {"alloc 100", "alloc 1 1", "alloc 5000 4096", "alloc 24 8",
                                         "alloc 1K 0x10000", "alloc 0b11 2", "alloc 4_096 1M"}) {
@@ -158,7 +158,7 @@ constexpr std::array<Refusal, 33> kRefusals{{
 }};
 
 TEST(AllocCommand, RefusalsInJson) {
-  for (const std::string_view allocator : {"bin", "bump"}) {
+  for (const std::string_view allocator : {"bin", "bump", "first-fit"}) {
     ShellRig rig({.mode = Mode::json, .allocator = allocator});
     rig.json("alloc 64");
     const auto before = state_of(rig);
@@ -224,7 +224,7 @@ TEST(AllocCommand, AllOrNoneOnBumpTakesNoMemoryEither) {
 }
 
 TEST(AllocCommand, ExactlyAsManyAsFit) {
-  for (const std::string_view allocator : {"bin", "bump"}) {
+  for (const std::string_view allocator : {"bin", "bump", "first-fit"}) {
     for (const std::string_view what : {"64", "100 256", "1000", "48 64", "4000 4096"}) {
       ShellRig rig({.mode = Mode::json, .allocator = allocator, .heap_bytes = 64 * 1024});
       const std::string line = "alloc " + std::string(what);

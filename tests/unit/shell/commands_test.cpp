@@ -115,7 +115,7 @@ TEST(Commands, WrongUsageShowsTheUsage) {
 
 TEST(Commands, EveryExampleRuns) {
   for (const Mode mode : {Mode::plain, Mode::json}) {
-    for (const std::string_view allocator : {"bin", "bump"}) {
+    for (const std::string_view allocator : {"bin", "bump", "first-fit"}) {
       for (const CommandRecord* command : commands()) {
         if (command->name != "poweroff" && command->name != "reboot") {
           EXPECT_FALSE(command->examples.empty()) << command->name;
@@ -231,7 +231,7 @@ void expect_consistent(const Json& stats) {
 }
 
 TEST(StatsCommand, JsonHasTheFieldsOfTheContractAndTheyAreConsistent) {
-  for (const std::string_view allocator : {"bin", "bump"}) {
+  for (const std::string_view allocator : {"bin", "bump", "first-fit"}) {
     ShellRig rig({.mode = Mode::json, .allocator = allocator, .heap_bytes = 64 * 1024});
     for (const std::string_view line :
          {"stats", "alloc 100 -n 20", "alloc 5000 4096", "free a3 a5 a7 a20", "alloc 3G",
@@ -463,9 +463,10 @@ TEST(AllocatorCommand, ShowsWhichOneRuns) {
   EXPECT_EQ(result.names(), (Names{"allocator", "start", "end", "heap_bytes", "available"}));
   EXPECT_EQ(result["allocator"].text(), "bump");
   EXPECT_EQ(result["heap_bytes"].number(), 64U * 1024);
-  ASSERT_EQ(result["available"].size(), 2U);
+  ASSERT_EQ(result["available"].size(), 3U);
   EXPECT_EQ(result["available"][0]["name"].text(), "bump");
   EXPECT_EQ(result["available"][1]["name"].text(), "bin");
+  EXPECT_EQ(result["available"][2]["name"].text(), "first-fit");
   rig.set_mode(Mode::plain);
   EXPECT_TRUE(rig.plain("allocator").starts_with("allocator              bump\n"));
 }

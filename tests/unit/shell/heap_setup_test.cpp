@@ -163,13 +163,15 @@ struct SetupRig {
   explicit SetupRig(std::uint64_t size) : memory(size), setup(heap, handles, memory.range()) {}
 
   test::LowMemory memory;
-  alloc::LockedHeap<alloc::NoLock, alloc::BumpAllocator, alloc::BinAllocator> heap;
+  alloc::LockedHeap<alloc::NoLock, alloc::BumpAllocator, alloc::BinAllocator,
+                    alloc::FirstFitAllocator>
+      heap;
   HandleTable handles;
   HeapSetup setup;
 };
 
 TEST(HeapSetup, StartsTheAllocatorOnItsPlan) {
-  for (const std::string_view name : {"bump", "bin"}) {
+  for (const std::string_view name : {"bump", "bin", "first-fit"}) {
     SetupRig rig(kMiB);
     ASSERT_TRUE(rig.setup.start(name, 64 * 1024));
     EXPECT_EQ(rig.heap.allocator_name(), name);
@@ -207,7 +209,7 @@ TEST(HeapSetup, AnErrorChangesNothing) {
 }
 
 TEST(HeapSetup, BlocksOfTheProgramItselfForbidAnotherStart) {
-  for (const std::string_view name : {"bump", "bin"}) {
+  for (const std::string_view name : {"bump", "bin", "first-fit"}) {
     SetupRig rig(kMiB);
     ASSERT_TRUE(rig.setup.start(name, 64 * 1024));
     const auto block = rig.heap.allocate({.size = 64});

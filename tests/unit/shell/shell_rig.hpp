@@ -13,6 +13,7 @@
 
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
+#include "alloc/first_fit_allocator.hpp"
 #include "alloc/locked_heap.hpp"
 #include "alloc/no_lock.hpp"
 #include "fake_console.hpp"
@@ -163,7 +164,9 @@ class ShellRig {
  public:
   atags::BootInfo boot;
   atags::MemoryMap map;
-  alloc::LockedHeap<alloc::NoLock, alloc::BumpAllocator, alloc::BinAllocator> heap;
+  alloc::LockedHeap<alloc::NoLock, alloc::BumpAllocator, alloc::BinAllocator,
+                    alloc::FirstFitAllocator>
+      heap;
   HandleTable handles;
   HeapSetup setup;
 
