@@ -45,11 +45,13 @@ void fill_and_empty(A& allocator, RandomSource& random) {
   }
   while (shadow.allocate({.size = 1, .align = 1})) {
   }
+  settle(allocator);
   EXPECT_EQ(allocator.stats().free_bytes, 0U);
   EXPECT_EQ(allocator.stats().live_blocks, shadow.count());
   EXPECT_EQ(allocator.stats().requested_bytes, shadow.requested_bytes());
   EXPECT_EQ(unsound(allocator), "");
   shadow.deallocate_all(random);
+  settle(allocator);
   EXPECT_EQ(allocator.stats().live_blocks, 0U);
   EXPECT_EQ(unsound(allocator), "");
   if (!AllocatorTraits<A>::kReturnsMemory) return;
@@ -130,6 +132,68 @@ TYPED_TEST(Conformance, CannotManageNothing) {
   EXPECT_FALSE(TypeParam::can_manage({.start = 8192, .end = 4096}));
   EXPECT_FALSE(TypeParam::can_manage({.start = UINT64_MAX, .end = 0}));
   EXPECT_FALSE(TypeParam::can_manage({.start = UINT64_MAX, .end = UINT64_MAX}));
+}
+
+TYPED_TEST(Conformance, RangesAtTheEdgesOfTheAddressSpaceDoNotWrap) {
+  for (std::uint64_t size = 0; size <= 64; ++size) {
+    // Large enough for every allocator if the end, or a round start, wrapped.
+    EXPECT_FALSE(TypeParam::can_manage({.start = UINT64_MAX - size, .end = 0})) << size;
+    EXPECT_FALSE(TypeParam::can_manage({.start = UINT64_MAX - size, .end = size})) << size;
+  }
+  EXPECT_TRUE(TypeParam::can_manage({.start = UINT64_MAX - 4095, .end = UINT64_MAX}));
+  EXPECT_TRUE(TypeParam::can_manage({.start = 0, .end = 4096}));
+}
+
+TYPED_TEST(Conformance, NoAlignmentWraps) {
+  for (const std::size_t offset : {std::size_t{0}, std::size_t{1}, std::size_t{16}}) {
+    TestHeap<TypeParam> heap(4096, offset);
+    ASSERT_TRUE(heap.allocator.allocate({.size = 40}));
+    const Address start = heap.region.start();
+    for (std::size_t align = 8192; align != 0; align *= 2) {
+      // A page may by chance begin at a multiple of a larger power of two.
+      if (((0 - start) & (align - 1)) < 4096) continue;
+      for (const std::size_t size : {std::size_t{1}, std::size_t{4096}, kMost, 0 - align, align}) {
+        expect_allocate_refused(heap.allocator, {.size = size, .align = align},
+                                HeapError::unsupported);
+      }
+    }
+  }
+}
+
+TYPED_TEST(Conformance, AFailedCallChangesNothing) {
+  TestHeap<TypeParam> heap(2048);
+  TypeParam& allocator = heap.allocator;
+  RandomSource random(kSeeds[2]);
+  ShadowHeap<TypeParam> shadow(allocator);
+  while (shadow.allocate(small_layout(random))) {
+  }
+  for (int i = 0; i < 3; ++i) shadow.deallocate(shadow.any(random));
+  for (const Address address : shadow.addresses()) {
+    const Layout layout = shadow.block(address).layout;
+    expect_allocate_refused(allocator, {.size = 1900, .align = 1}, HeapError::exhausted);
+    expect_allocate_refused(allocator, {.size = kMost, .align = 1}, HeapError::unsupported);
+    expect_deallocate_refused(allocator, address, {.size = layout.size, .align = 3},
+                              HeapError::wrong_layout);
+    expect_refused(allocator, HeapError::exhausted, 0,
+                   [&] { return allocator.resize_in_place(address, layout, 1900); });
+    expect_refused(allocator, HeapError::unsupported, 1,
+                   [&] { return allocator.resize_in_place(address, layout, kMost); });
+    EXPECT_TRUE(shadow.contents_intact());
+  }
+}
+
+TYPED_TEST(Conformance, TheSameSizeComesBack) {
+  if (!AllocatorTraits<TypeParam>::kReturnsMemory) return;
+  TestHeap<TypeParam> heap(1 << 16);
+  ShadowHeap<TypeParam> shadow(heap.allocator);
+  RandomSource random(kSeeds[3]);
+  for (int i = 0; i < 200; ++i) EXPECT_TRUE(shadow.allocate(small_layout(random)));
+  for (int i = 0; i < 200; ++i) {
+    const Address address = shadow.any(random);
+    const Layout layout = shadow.block(address).layout;
+    shadow.deallocate(address);
+    EXPECT_TRUE(shadow.allocate(layout)) << layout.size << " align " << layout.align;
+  }
 }
 
 TYPED_TEST(Conformance, CountsEveryFigure) {

@@ -159,6 +159,7 @@ class RandomDriver {
   }
 
   void inspect() {
+    settle(allocator_);
     EXPECT_EQ(unsound(allocator_), "");
     const Stats stats = allocator_.stats();
     EXPECT_EQ(stats.live_blocks, shadow_.count());

@@ -137,11 +137,13 @@ std::string unsound(const A& allocator) {
 /// be counted as `failures` failures.
 template <Allocator A, class Call>
 void expect_refused(A& allocator, HeapError error, std::uint64_t failures, Call call) {
+  settle(allocator);
   const Stats before = allocator.stats();
   const auto extents = extents_of(allocator);
   const auto result = call();
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(error_name(result.error()), error_name(error));
+  settle(allocator);
   const Stats after = allocator.stats();
   EXPECT_EQ(lasting_figures(after), lasting_figures(before));
   EXPECT_EQ(after.failures, before.failures + failures);

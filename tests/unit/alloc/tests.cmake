@@ -13,6 +13,7 @@ heapscope_unit_test(alloc
   unit/alloc/layout_test.cpp
   unit/alloc/locked_heap_test.cpp
   unit/alloc/outside/tiny_malloc.cpp
+  unit/alloc/program_test.cpp
   unit/alloc/random_test.cpp
   unit/alloc/smallest_allocator_test.cpp)
 # The example that it compiles is compared with the one that the texts show.
