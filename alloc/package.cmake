@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS alloc EXPORT heapscopeTargets ARCHIVE DESTINATION lib/heapscope COMPONENT alloc)
 install(DIRECTORY . DESTINATION include/heapscope/alloc COMPONENT alloc
-  FILES_MATCHING PATTERN "*.hpp")
+  FILES_MATCHING PATTERN "*.hpp" PATTERN workload EXCLUDE)
 
 configure_package_config_file(heapscopeConfig.cmake.in
   ${CMAKE_CURRENT_BINARY_DIR}/heapscopeConfig.cmake
