@@ -18,6 +18,7 @@ from failure import USAGE_STATUS, Failure
 from line import BAUD
 from picocom import run_picocom
 from qemu import BOARDS, Hardware, check_file, check_inputs
+from record import run_record
 from run import run
 from script import read_lines, run_script
 from sdcard import check_card, write_card
@@ -115,6 +116,20 @@ def _parser() -> _Parser:
     command.set_defaults(action=_sdcard)
 
     command = commands.add_parser(
+        "record", allow_abbrev=False, help="record a program's allocations as a trace",
+        description="Runs PROGRAM on this machine and writes what it allocates, frees and "
+        "reallocates as a trace, which `replay` and the benchmarks play. Of several processes, "
+        "the one that does most of it is taken. The status is the program's.")
+    command.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE",
+                         help="the trace; compressed where it ends in .xz")
+    command.add_argument("--process", metavar="NAME", help="take a process of this program")
+    command.add_argument("--limit", type=_operations, default=300_000, metavar="N",
+                         help="operations at most (default 300000)")
+    command.add_argument("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM [WORD...]",
+                         help="the program and its arguments")
+    command.set_defaults(action=_record)
+
+    command = commands.add_parser(
         "test", allow_abbrev=False, help="run every test",
         description="Builds everything, runs every test, and ends with a count of them.")
     command.add_argument("-R", dest="pattern", metavar="REGEX", help="only tests whose name matches")
@@ -148,6 +163,14 @@ def _machine_options(kernel: _Parser) -> _Parser:
 def _script(options: argparse.Namespace) -> int:
     lines = read_lines(options.file)  # a bad script is known before anything is built
     return run_script(_hardware(options), lines, options.timeout)
+
+
+def _record(options: argparse.Namespace) -> int:
+    command = options.program[1:] if options.program[:1] == ["--"] else options.program
+    if not command:
+        raise Failure("record: no PROGRAM was given (`heapscope record --help` explains)",
+                      USAGE_STATUS)
+    return run_record(command, options.output, options.process, options.limit)
 
 
 def _sdcard(options: argparse.Namespace) -> int:
@@ -190,6 +213,13 @@ def _size(text: str) -> str:
     if not _SIZE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no size (64K, 16M, 0x10000)")
     return text
+
+
+def _operations(text: str) -> int:
+    operations = int(text)
+    if operations <= 0:
+        raise argparse.ArgumentTypeError("it must be above 0")
+    return operations
 
 
 def _baud(text: str) -> int:
