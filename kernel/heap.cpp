@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
@@ -14,9 +15,12 @@
 namespace heapscope::kernel {
 namespace {
 
-constinit alloc::LockedHeap<SpinLock, alloc::BumpAllocator, alloc::BinAllocator,
-                            alloc::FirstFitAllocator>
-    the_heap;
+using KernelHeap = alloc::LockedHeap<SpinLock, alloc::BumpAllocator, alloc::BinAllocator,
+                                     alloc::FirstFitAllocator>;
+
+constinit KernelHeap the_heap;
+// Made when it is first asked for, so that it takes no room in the image.
+constinit std::optional<KernelHeap> the_trial_heap;
 
 /// What `new` asks for. Not every form of `delete` knows the size, so that the
 /// size is rounded to what the heap would grant anyway: then a block's requested
@@ -65,6 +69,10 @@ constexpr std::size_t bytes(std::align_val_t align) { return static_cast<std::si
 }  // namespace
 
 alloc::Heap& heap() { return the_heap; }
+alloc::Heap& trial_heap() {
+  if (!the_trial_heap) the_trial_heap.emplace();
+  return *the_trial_heap;
+}
 
 LockCounters heap_lock_counters() { return the_heap.lock_counters(); }
 

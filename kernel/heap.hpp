@@ -15,4 +15,8 @@ namespace heapscope::kernel {
 /// The longest hold is from now on that of those to come.
 void forget_longest_heap_lock();
 
+/// A heap that nobody watches, for trying allocators out. Nothing keeps one trial
+/// from another.
+[[nodiscard]] alloc::Heap& trial_heap();
+
 }  // namespace heapscope::kernel

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "alloc/workload/trace_reader.hpp"
 #include "atags/boot_info.hpp"
 #include "atags/memory_map.hpp"
 #include "base/panic.hpp"
@@ -252,7 +253,9 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
                       const shell::BootOptions& options) {
   if (!boot.initrd.empty()) {
     const auto bytes = memory_at(boot.initrd.start, boot.initrd.end);
-    (void)shell.run_script("initrd", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    // A trace waits for `replay initrd`.
+    if (!workload::is_trace(text)) (void)shell.run_script("initrd", text);
   }
   if (options.run) shell.run_line(*options.run);
 }
@@ -268,6 +271,7 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
   shell::HeapSetup setup(heap(), handles, memory.largest_free());
   const std::string_view heap_problem = start_heap(setup, options);
   shell::Environment environment{.heap = heap(),
+                                 .trial_heap = trial_heap(),
                                  .handles = handles,
                                  .setup = setup,
                                  .platform = machine,

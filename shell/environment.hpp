@@ -23,6 +23,9 @@ struct Region {
 /// References only: whoever makes it keeps the parts alive.
 struct Environment {
   alloc::Heap& heap;
+  /// Another heap with the same allocators, for commands that try them out. Not
+  /// started, and left like that.
+  alloc::Heap& trial_heap;
   HandleTable& handles;
   HeapSetup& setup;
   Platform& platform;

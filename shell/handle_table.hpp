@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "alloc/layout.hpp"
+#include "base/range.hpp"
 #include "base/result.hpp"
 
 namespace heapscope::shell {
@@ -71,6 +72,13 @@ class HandleTable {
   [[nodiscard]] std::optional<Handle> oldest() const;
   /// The live handle that follows `id`, which must be live, in order of number.
   [[nodiscard]] std::optional<Handle> after(HandleId id) const;
+
+  /// The storage of handles that have never been used since initialize(). Whoever
+  /// likes may write to it until the next handle is added.
+  [[nodiscard]] Range never_used() const {
+    const auto start = reinterpret_cast<std::uintptr_t>(entries_);
+    return {.start = start + touched_ * sizeof(Entry), .end = start + capacity_ * sizeof(Entry)};
+  }
 
   /// The number that the next handle gets.
   [[nodiscard]] HandleId next_id() const { return next_id_; }

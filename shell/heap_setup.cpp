@@ -79,6 +79,12 @@ Result<void, SetupError> HeapSetup::start(std::string_view allocator,
   return {};
 }
 
+Range HeapSetup::workspace() const {
+  const Range beside = aligned({.start = plan_.handles.end, .end = free_.end});
+  const Range unused = aligned(handles_.never_used());
+  return beside.size() > unused.size() ? beside : unused;
+}
+
 std::uint64_t HeapSetup::largest_heap() const { return largest_in(aligned(free_).size()); }
 
 }  // namespace heapscope::shell

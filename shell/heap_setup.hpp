@@ -46,6 +46,10 @@ class HeapSetup {
   [[nodiscard]] const HeapPlan& plan() const { return plan_; }
   /// The memory that heap and handles are taken from.
   [[nodiscard]] Range free() const { return free_; }
+  /// Memory for a command to work in, outside the heap and aligned to 16: what
+  /// lies free beside the heap or, where that is more, what the handles have not
+  /// needed yet. Good until the next handle is added.
+  [[nodiscard]] Range workspace() const;
   /// The size of the largest heap that start() would accept.
   [[nodiscard]] std::uint64_t largest_heap() const;
 

@@ -45,11 +45,16 @@ class HeapTarget final : public Target {
   alloc::Heap& heap_;
 };
 
+/// Whether the contents of a block move with it. Where nobody looks at them, they
+/// need not.
+enum class Contents : std::uint8_t { kept, dropped };
+
 /// An allocator without a lock.
 template <alloc::Allocator A>
 class AllocatorTarget final : public Target {
  public:
-  explicit AllocatorTarget(A& allocator) : allocator_(allocator) {}
+  explicit AllocatorTarget(A& allocator, Contents contents = Contents::kept)
+      : allocator_(allocator), contents_(contents) {}
 
   Result<alloc::Address, alloc::HeapError> allocate(const alloc::Layout& layout) override {
     return allocator_.allocate(layout);
@@ -67,8 +72,10 @@ class AllocatorTarget final : public Target {
     if (resized.error() != alloc::HeapError::exhausted) return fail(resized.error());
     const auto moved = allocator_.allocate({.size = size, .align = layout.align});
     if (!moved) return moved;
-    std::memcpy(reinterpret_cast<void*>(*moved), reinterpret_cast<const void*>(address),
-                std::min(layout.size, size));
+    if (contents_ == Contents::kept) {
+      std::memcpy(reinterpret_cast<void*>(*moved), reinterpret_cast<const void*>(address),
+                  std::min(layout.size, size));
+    }
     const auto freed = allocator_.deallocate(address, layout);
     if (!freed) return fail(freed.error());
     return moved;
@@ -76,6 +83,7 @@ class AllocatorTarget final : public Target {
 
  private:
   A& allocator_;
+  Contents contents_;
 };
 
 /// Gives every block an address that must not be used. For checking a workload,

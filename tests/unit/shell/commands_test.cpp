@@ -18,9 +18,9 @@ using test::JsonReply;
 using test::ShellRig;
 using Names = std::vector<std::string>;
 
-const Names kAllCommands{"alloc",   "allocator", "atags",  "echo",   "free",
-                         "heapmap", "help",      "memmap", "mode",   "poweroff",
-                         "reboot",  "stats",     "time",   "uptime", "version"};
+const Names kAllCommands{"alloc",   "allocator", "atags",  "compare", "echo",     "free",
+                         "heapmap", "help",      "memmap", "mode",    "poweroff", "reboot",
+                         "replay",  "stats",     "time",   "uptime",  "version"};
 
 // ---- all commands ----
 
@@ -114,6 +114,8 @@ TEST(Commands, WrongUsageShowsTheUsage) {
 }
 
 TEST(Commands, EveryExampleRuns) {
+  const std::string trace = "a 0 64\nf 0\n";
+  const auto trace_start = reinterpret_cast<std::uint64_t>(trace.data());
   for (const Mode mode : {Mode::plain, Mode::json}) {
     for (const std::string_view allocator : {"bin", "bump", "first-fit"}) {
       for (const CommandRecord* command : commands()) {
@@ -122,6 +124,7 @@ TEST(Commands, EveryExampleRuns) {
         }
         for (const std::string_view example : command->examples) {
           ShellRig rig({.mode = mode, .allocator = allocator});
+          rig.boot.initrd = {.start = trace_start, .end = trace_start + trace.size()};
           rig.run("alloc 64 -n 3 -t page");
           const int status = rig.run(example);
           // Addresses in examples are the board's, and so need not be in this heap.

@@ -220,6 +220,45 @@ TEST(HeapSetup, BlocksOfTheProgramItselfForbidAnotherStart) {
   }
 }
 
+TEST(HeapSetup, TheWorkspaceIsOutsideTheHeapAndTheHandlesInUse) {
+  for (const auto heap_bytes :
+       {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(64 << 10),
+        std::optional<std::uint64_t>(400'001)}) {
+    SetupRig rig(kMiB);
+    ASSERT_TRUE(rig.setup.start("bin", heap_bytes));
+    std::vector<alloc::Address> blocks;
+    for (int i = 0; i < 500; ++i) {
+      const auto block = rig.heap.allocate({.size = 16});
+      ASSERT_TRUE(block);
+      blocks.push_back(*block);
+      ASSERT_TRUE(rig.handles.add(*block, 16, 16, HandleTable::kNoTag));
+    }
+    const Range workspace = rig.setup.workspace();
+    EXPECT_GT(workspace.size(), 200U << 10);
+    EXPECT_EQ(workspace.start % 16, 0U);
+    EXPECT_EQ(workspace.intersection(rig.setup.free()), workspace);
+    EXPECT_FALSE(workspace.overlaps(rig.setup.plan().heap));
+    // Whatever is written there, the handles are what they were.
+    std::memset(reinterpret_cast<void*>(workspace.start), 0xa5, workspace.size());
+    for (HandleId id = 1; id <= 500; ++id) {
+      ASSERT_TRUE(rig.handles.find(id));
+      EXPECT_EQ(rig.handles.find(id)->address, blocks[id - 1]);
+      EXPECT_EQ(rig.handles.find_address(blocks[id - 1])->id, id);
+    }
+    for (int i = 0; i < 500; ++i) ASSERT_TRUE(rig.handles.add(7U, 16, 16, HandleTable::kNoTag));
+    EXPECT_EQ(rig.handles.size(), 1000U);
+  }
+}
+
+TEST(HeapSetup, WithoutRoomBesideTheHeapTheWorkspaceShrinksWithTheHandles) {
+  SetupRig rig(kMiB);
+  ASSERT_TRUE(rig.setup.start("bin", std::nullopt));
+  const std::uint64_t before = rig.setup.workspace().size();
+  ASSERT_TRUE(rig.handles.add(0x1000, 16, 16, HandleTable::kNoTag));
+  EXPECT_LT(rig.setup.workspace().size(), before);
+  EXPECT_GT(rig.setup.workspace().size(), before - 64);
+}
+
 TEST(HeapSetup, OddMemoryWorksToTheLastByte) {
   for (const std::uint64_t size : {kMiB - 1, kMiB - 7, kMiB - 4095}) {
     SetupRig rig(size);

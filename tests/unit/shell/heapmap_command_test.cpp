@@ -311,6 +311,7 @@ JsonReply meddled(ShellRig& rig, std::string_view line, std::string mark,
                   std::function<void()> meddle) {
   MeddlingConsole console(std::move(mark), std::move(meddle));
   Environment environment{.heap = rig.heap,
+                          .trial_heap = rig.trial_heap,
                           .handles = rig.handles,
                           .setup = rig.setup,
                           .platform = rig.platform,

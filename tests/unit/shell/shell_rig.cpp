@@ -136,6 +136,7 @@ ShellRig::ShellRig(const RigOptions& options)
       regions_{{.name = "spin table and boot tags", .range = {.start = 0, .end = 0x1000}},
                {.name = "kernel", .range = {.start = 0x8'0000, .end = 0x12'3000}}},
       environment_{.heap = heap,
+                   .trial_heap = trial_heap,
                    .handles = handles,
                    .setup = setup,
                    .platform = platform,

@@ -164,9 +164,10 @@ class ShellRig {
  public:
   atags::BootInfo boot;
   atags::MemoryMap map;
-  alloc::LockedHeap<alloc::NoLock, alloc::BumpAllocator, alloc::BinAllocator,
-                    alloc::FirstFitAllocator>
-      heap;
+  using RigHeap = alloc::LockedHeap<alloc::NoLock, alloc::BumpAllocator, alloc::BinAllocator,
+                                    alloc::FirstFitAllocator>;
+  RigHeap heap;
+  RigHeap trial_heap;
   HandleTable handles;
   HeapSetup setup;
 

@@ -21,4 +21,5 @@ heapscope_unit_test(shell
   unit/shell/panic_shell_test.cpp
   unit/shell/printed_text_test.cpp
   unit/shell/script_test.cpp
-  unit/shell/signed_value_test.cpp)
+  unit/shell/signed_value_test.cpp
+  unit/shell/workload_commands_test.cpp)
