@@ -20,13 +20,14 @@ KERNEL_IMAGE = PROJECT_ROOT / "build" / "pi3" / "kernel" / "kernel8.img"
 _PATIENCE_SECONDS = 1.0
 
 
-def build(preset: str) -> None:
-    """Configures if need be and builds; a failure shows what the tools said."""
+def build(preset: str, configure: bool = False) -> None:
+    """Configures if need be, or if told to, and builds; a failure shows what the
+    tools said."""
     directory = PROJECT_ROOT / "build" / preset
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory / ".heapscope.lock"):
         commands = [["cmake", "--build", "--preset", preset]]
-        if not _is_configured(directory):
+        if configure or not _is_configured(directory):
             commands.insert(0, ["cmake", "--preset", preset])
         _run_all(commands, preset)
 

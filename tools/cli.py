@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from bench import run_bench
 from build import KERNEL_IMAGE, build
 from connect import run_connect
 from failure import USAGE_STATUS, Failure
@@ -128,6 +129,21 @@ def _parser() -> _Parser:
     command.add_argument("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM [WORD...]",
                          help="the program and its arguments")
     command.set_defaults(action=_record)
+
+    command = commands.add_parser(
+        "bench", allow_abbrev=False, help="measure the allocators",
+        description="Prints, for each workload, the instructions of the allocators' calls on the "
+        "Pi (QEMU counts them), the smallest heap that it fits in, and times on this machine "
+        "beside glibc, jemalloc and mimalloc; and what got worse since tests/bench/baseline.json.")
+    command.add_argument("workloads", nargs="*", metavar="WORKLOAD",
+                         help="a trace of tests/traces/ or a generator (default all)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
+    command.add_argument("--update", action="store_true",
+                         help="keep these instructions and heaps as what to compare with")
+    command.add_argument("--check", action="store_true",
+                         help="no times and no tables; fail where a number got worse by 2 %%")
+    command.set_defaults(action=lambda options: run_bench(
+        options.workloads, options.json, options.update, options.check))
 
     command = commands.add_parser(
         "test", allow_abbrev=False, help="run every test",

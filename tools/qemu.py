@@ -39,6 +39,7 @@ class Hardware:
     command_line: str = ""
     initrd: Path | None = None
     dtb: Path | None = None
+    counts_instructions: bool = False  # one a tick, and all cores in one thread
 
 
 def program() -> str:
@@ -69,9 +70,7 @@ def command_for(hardware: Hardware, console: list[str]) -> list[str]:
     check_file("kernel", hardware.kernel)
     command = [
         *_starting_program(),
-        # A thread for each core, so that they really run at the same time. Cores
-        # that have nothing to do sleep and take no time of the host's.
-        "-accel", "tcg,thread=multi",
+        *_acceleration(hardware),
         "-M", hardware.board, "-kernel", str(hardware.kernel),
         *console, "-serial", "null", "-serial", "chardev:con",
         "-display", "none", "-monitor", "none",
@@ -148,6 +147,14 @@ class SocketMachine:
 
     def _remove_directory(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _acceleration(hardware: Hardware) -> list[str]:
+    """A thread for each core, so that they really run at the same time, where QEMU
+    can do that. Cores that have nothing to do sleep and take no time of the host's."""
+    if hardware.counts_instructions:
+        return ["-accel", "tcg,thread=single", "-icount", "shift=0"]
+    return ["-accel", "tcg,thread=multi"]
 
 
 def _starting_program() -> list[str]:

@@ -8,6 +8,7 @@ heapscope_room(kernel)
 
 heapscope_unit_test(kernel
   unit/kernel/growth_log_test.cpp
+  unit/kernel/histogram_test.cpp
   unit/kernel/page_tables_test.cpp
   unit/kernel/stress_test.cpp
   unit/kernel/ticket_lock_test.cpp)
