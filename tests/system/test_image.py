@@ -146,10 +146,16 @@ class Code:
             start, name = title.split(" ", 1)
             self.names[int(start, 16)] = name.strip("<>")
             self._add(body)
-        listing = subprocess.run(["aarch64-linux-gnu-nm", ELF], check=True, capture_output=True,
-                                 text=True).stdout
-        self._symbols = sorted({int(line.split()[0], 16) for line in listing.splitlines()
-                                if line[0] != " "})
+        listing = subprocess.run(["aarch64-linux-gnu-nm", "-S", ELF], check=True,
+                                 capture_output=True, text=True).stdout
+        symbols = [line.split() for line in listing.splitlines() if line[0] != " "]
+        self._symbols = sorted({int(each[0], 16) for each in symbols})
+        self._sizes = {int(each[0], 16): int(each[1], 16) for each in symbols if len(each) == 4}
+        address = {each[-1]: int(each[0], 16) for each in symbols}
+        # Where there are no constructors, what lies there is somebody else's.
+        self._nothing = {self._base}  # Nor does anybody call _start.
+        if address["__init_array_start"] == address["__init_array_end"]:
+            self._nothing.add(address["__init_array_start"])
 
     def named(self, pattern: str) -> int:
         found = [start for start, name in self.names.items() if re.fullmatch(pattern, name)]
@@ -210,14 +216,17 @@ class Code:
         todo = [pointed]
         while todo:
             address = todo.pop()
-            if address == self._base:
-                continue  # Where the image begins; nobody calls _start.
+            if address in self._nothing:
+                continue
             if address in self._at:
                 found.append(address)
                 continue
             index = bisect.bisect_right(self._symbols, address)
-            start = (self._symbols[index - 1] + 7) & ~7
-            end = self._symbols[min(index, len(self._symbols) - 1)]
+            start = self._symbols[index - 1]
+            end = start + self._sizes.get(start, 0)
+            if address >= end:  # A literal, which has no symbol: up to the next one.
+                start, end = address, self._symbols[min(index, len(self._symbols) - 1)]
+            start = (start + 7) & ~7
             if start in objects or not self._base <= start < self._base + len(self._image):
                 continue
             objects.add(start)
