@@ -4,72 +4,151 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 namespace heapscope::alloc {
 
-/// The number of a granule, counted from the heap's first one.
+/// The number of a granule, counted from the heap's first one. Calculations are
+/// made in 64 bits; 32 are enough for keeping one.
 using Granule = std::uint32_t;
 
 /// No granule.
 inline constexpr Granule kNoGranule = 0xffff'ffff;
 
-/// What a granule is marked as. Live blocks and free runs tile the heap, so the
-/// next mark behind the start of one tells where it ends.
-enum class Mark : std::uint8_t {
-  none,        ///< Inside a block or a run.
-  live_start,  ///< The first granule of a live block.
-  free_start,  ///< The first granule of a free run.
-  free_end,    ///< The last granule of a free run of two or more.
-};
-
-/// Two bits a granule, under a tree of summary bits that makes finding the next
-/// and the previous mark a matter of a few words, however large the heap. Only
-/// the summaries are cleared at set-up; a word of marks is not looked at before
-/// its summary bit says that it holds any.
+/// Extents, live blocks and free runs, tile the heap; the map has two bits a
+/// granule: whether an extent starts there, and whether that one is free. Where
+/// one ends follows from where the next one starts.
+///
+/// A word of the map (64 granules) in which nothing starts lies inside one
+/// extent, and its second half is no bits: the first and the last such word of an
+/// extent hold where it starts and ends, once note_span() was called. So both
+/// neighbours of an extent are found by looking at two words, however long they
+/// are. A tree of summary bits over the words finds the start of an extent from
+/// anywhere inside it, for inspection.
 class BlockMap {
  public:
   /// The most granules that one map can describe.
   static constexpr std::uint64_t kMaxGranules = 0xffff'fff0;
 
-  /// Bytes of storage that a map of `granules` needs; a multiple of 8.
+  struct Word {
+    std::uint64_t starts;  ///< Bit n: an extent starts at the word's granule n.
+    std::uint64_t free;    ///< Bit n: that extent is free. Or a span, where `starts` is 0.
+
+    /// The bits from granule `granule` on, as bit 0 and up.
+    [[nodiscard]] std::uint64_t starts_from(std::uint64_t granule) const {
+      return starts >> (granule % 64);
+    }
+    [[nodiscard]] std::uint64_t free_from(std::uint64_t granule) const {
+      return free >> (granule % 64);
+    }
+  };
+
+  /// Bytes of storage that a map of `granules` needs; a multiple of 16.
   [[nodiscard]] static std::uint64_t storage_bytes(std::uint64_t granules);
 
-  /// Takes over `storage`, aligned to 8 bytes and storage_bytes(granules) long,
-  /// with nothing marked. Costs one store for every 4096 granules.
+  /// Takes over `storage`, aligned to 16 bytes and storage_bytes(granules) long.
+  /// Nothing starts anywhere but at granule `granules`, the end of the heap. Costs
+  /// one store of 16 bytes for every 64 granules.
   void initialize(std::uint64_t* storage, Granule granules);
 
-  [[nodiscard]] Granule granules() const { return granules_; }
+  [[nodiscard]] std::uint64_t granules() const { return granules_; }
 
-  [[nodiscard]] Mark at(Granule granule) const;
-  /// Marks a granule, whatever it was marked as. `mark` is not Mark::none.
-  void set(Granule granule, Mark mark);
-  void clear(Granule granule);
+  [[nodiscard]] static constexpr std::uint64_t bit(std::uint64_t granule) {
+    return std::uint64_t{1} << (granule % 64);
+  }
+  [[nodiscard]] Word* word_of(std::uint64_t granule) const { return words_ + granule / 64; }
 
-  /// The first marked granule behind `granule`; granules() where there is none.
-  [[nodiscard]] Granule next(Granule granule) const;
-  /// The last marked granule before `granule`; kNoGranule where there is none.
-  [[nodiscard]] Granule previous(Granule granule) const;
+  /// Whether a free run starts at `granule`, any number at all.
+  [[nodiscard]] bool free_run_starts_at(std::uint64_t granule) const {
+    if (granule >= granules_) return false;
+    const Word* const word = word_of(granule);
+    return ((word->starts & word->free) >> (granule % 64) & 1) != 0;
+  }
+  /// Whether an extent starts at `granule`, of which there is one.
+  [[nodiscard]] bool starts_at(std::uint64_t granule) const {
+    return (word_of(granule)->starts_from(granule) & 1) != 0;
+  }
+  /// Whether the extent that starts at `granule` is free.
+  [[nodiscard]] bool is_free(std::uint64_t granule) const {
+    return (word_of(granule)->free_from(granule) & 1) != 0;
+  }
+
+  /// An extent starts at `granule` now, or none does; what it is, is as before.
+  void set_start(std::uint64_t granule) {
+    Word* const word = word_of(granule);
+    const std::uint64_t before = word->starts;
+    word->starts = before | bit(granule);
+    if (before == 0) [[unlikely]]
+      enter_word(word);
+  }
+  void clear_start(std::uint64_t granule) {
+    Word* const word = word_of(granule);
+    const std::uint64_t starts = word->starts & ~bit(granule);
+    word->starts = starts;
+    word->free &= ~bit(granule);
+    if (starts == 0) [[unlikely]]
+      leave_word(word);
+  }
+  void set_free(std::uint64_t granule) { word_of(granule)->free |= bit(granule); }
+  void clear_free(std::uint64_t granule) { word_of(granule)->free &= ~bit(granule); }
+
+  /// Makes the end of a long extent known at its start, and the start at its end.
+  /// To be called for each extent whose neighbours may ask for it; short ones,
+  /// that cover no whole word, need it not.
+  void note_span(std::uint64_t start, std::uint64_t end) {
+    const std::uint64_t first = start / 64 + 1;
+    const std::uint64_t behind_last = end / 64;
+    if (first >= behind_last) return;
+    const std::uint64_t span = end << 32 | start;
+    words_[first].free = span;
+    words_[behind_last - 1].free = span;
+  }
+
+  /// The start of the extent behind the one that starts at `granule`, which is
+  /// short or noted; granules() for the last one.
+  [[nodiscard]] std::uint64_t end_of(std::uint64_t granule) const {
+    const Word* const word = word_of(granule);
+    const std::uint64_t behind = word->starts_from(granule) >> 1;
+    if (behind != 0) [[likely]]
+      return granule + 1 + lowest(behind);
+    if (word[1].starts != 0) return (granule | 63) + 1 + lowest(word[1].starts);
+    return word[1].free >> 32;
+  }
+  /// The start of the extent before the one that starts at `granule`, which is
+  /// not 0. That extent is short or noted.
+  [[nodiscard]] std::uint64_t start_before(std::uint64_t granule) const {
+    const Word* const word = word_of(granule);
+    const std::uint64_t below = word->starts & (bit(granule) - 1);
+    if (below != 0) [[likely]]
+      return granule / 64 * 64 + highest(below);
+    if (word[-1].starts != 0) return granule / 64 * 64 - 64 + highest(word[-1].starts);
+    return word[-1].free & 0xffff'ffff;
+  }
+  /// The start of the extent that holds `granule`, from anywhere inside it.
+  [[nodiscard]] std::uint64_t start_of(std::uint64_t granule) const;
+
+  /// The number of the lowest or highest bit of a word that is not 0.
+  [[nodiscard]] static std::uint64_t lowest(std::uint64_t word) {
+    return static_cast<std::uint64_t>(std::countr_zero(word));
+  }
+  [[nodiscard]] static std::uint64_t highest(std::uint64_t word) {
+    return static_cast<std::uint64_t>(63 - std::countl_zero(word));
+  }
 
  private:
-  struct Word {
-    std::uint64_t start;  // Something, live or free, starts here.
-    std::uint64_t edge;   // A free run starts or ends here.
-  };
-  // Enough for kMaxGranules: 2^26 words of marks, summarised 64 to 1.
+  // Enough for kMaxGranules: 2^26 words, summarised 64 to 1.
   static constexpr std::size_t kMaxLevels = 5;
 
-  [[nodiscard]] bool holds_marks(std::size_t word) const {
-    return (levels_[0][word / 64] >> (word % 64) & 1) != 0;
-  }
-  void set_summary(std::size_t word);
-  void clear_summary(std::size_t word);
+  /// The first extent in a word that was inside one, and the last one that goes.
+  [[gnu::cold, gnu::noinline]] void enter_word(Word* word);
+  [[gnu::cold, gnu::noinline]] void leave_word(Word* word);
 
   Word* words_ = nullptr;
+  std::uint64_t granules_ = 0;
   std::array<std::uint64_t*, kMaxLevels> levels_{};
   std::size_t level_count_ = 0;
-  Granule granules_ = 0;
 };
 
 }  // namespace heapscope::alloc

@@ -32,9 +32,9 @@ class FirstFitAllocator {
   static constexpr std::string_view kName = "first-fit";
   static constexpr std::size_t kUnit = kDefaultAlign;
 
-  [[nodiscard]] static bool can_manage(Range range);
+  [[nodiscard, gnu::cold]] static bool can_manage(Range range);
   /// Clears the bits: O(range.size() / 64).
-  void initialize(Range range);
+  [[gnu::cold]] void initialize(Range range);
 
   [[nodiscard]] Result<Address, HeapError> allocate(const Layout& layout);
   [[nodiscard]] Result<void, HeapError> deallocate(Address address, const Layout& layout);
@@ -42,11 +42,11 @@ class FirstFitAllocator {
   /// Shrinks always; grows where the memory behind the block is free.
   [[nodiscard]] Result<void, HeapError> resize_in_place(Address address, const Layout& layout,
                                                         std::size_t size);
-  [[nodiscard]] std::size_t usable_size(const Layout& layout) const;
+  [[nodiscard, gnu::cold]] std::size_t usable_size(const Layout& layout) const;
 
-  [[nodiscard]] Stats stats() const;
-  [[nodiscard]] Extent extent_at(Address address) const;
-  [[nodiscard]] Result<Address, Damage> check(Address address) const;
+  [[nodiscard, gnu::cold]] Stats stats() const;
+  [[nodiscard, gnu::cold]] Extent extent_at(Address address) const;
+  [[nodiscard, gnu::cold]] Result<Address, Damage> check(Address address) const;
 
  private:
   /// What a free run holds in its first unit.

@@ -57,27 +57,27 @@ class LockedHeap final : public Heap {
     return moved;
   }
 
-  std::size_t usable_size(const Layout& layout) const override {
+  [[gnu::cold]] std::size_t usable_size(const Layout& layout) const override {
     const InspectionGuard guard(lock_);
     return with([&](const auto& allocator) { return allocator.usable_size(layout); });
   }
 
-  std::string_view allocator_name() const override {
+  [[gnu::cold]] std::string_view allocator_name() const override {
     const InspectionGuard guard(lock_);
     return with([]<class A>(const A&) { return std::string_view(A::kName); });
   }
 
-  Stats stats() const override {
+  [[gnu::cold]] Stats stats() const override {
     const InspectionGuard guard(lock_);
     return inspect([](const auto& allocator) { return allocator.stats(); });
   }
 
-  std::size_t bins(std::size_t first, std::span<BinStats> out) const override {
+  [[gnu::cold]] std::size_t bins(std::size_t first, std::span<BinStats> out) const override {
     const InspectionGuard guard(lock_);
     return inspect([&](const auto& allocator) { return alloc::bins(allocator, first, out); });
   }
 
-  Result<Extent, HeapError> owner(Address address) const override {
+  [[gnu::cold]] Result<Extent, HeapError> owner(Address address) const override {
     const InspectionGuard guard(lock_);
     return inspect([&](const auto& allocator) -> Result<Extent, HeapError> {
       if (!range_.contains(address)) return fail(HeapError::outside_heap);
@@ -85,7 +85,7 @@ class LockedHeap final : public Heap {
     });
   }
 
-  WalkStep walk(Address from, std::span<Extent> out) const override {
+  [[gnu::cold]] WalkStep walk(Address from, std::span<Extent> out) const override {
     const InspectionGuard guard(lock_);
     return inspect([&](const auto& allocator) {
       WalkStep step{.count = 0, .generation = generation_};
@@ -98,7 +98,7 @@ class LockedHeap final : public Heap {
     });
   }
 
-  Result<Address, Damage> check(Address from, std::size_t extents) const override {
+  [[gnu::cold]] Result<Address, Damage> check(Address from, std::size_t extents) const override {
     const InspectionGuard guard(lock_);
     return inspect([&](const auto& allocator) -> Result<Address, Damage> {
       for (std::size_t i = 0; i < extents && range_.contains(from); ++i) {
@@ -110,13 +110,15 @@ class LockedHeap final : public Heap {
     });
   }
 
-  std::span<const std::string_view> allocator_names() const override { return kNames; }
+  [[gnu::cold]] std::span<const std::string_view> allocator_names() const override {
+    return kNames;
+  }
 
-  bool can_reset(std::string_view allocator, Range range) const override {
+  [[gnu::cold]] bool can_reset(std::string_view allocator, Range range) const override {
     return ((allocator == As::kName && As::can_manage(range)) || ...);
   }
 
-  Result<void, HeapError> reset(std::string_view allocator, Range range) override {
+  [[gnu::cold]] Result<void, HeapError> reset(std::string_view allocator, Range range) override {
     if (!can_reset(allocator, range)) return fail(HeapError::unsupported);
     const InspectionGuard guard(lock_);
     ++generation_;

@@ -18,9 +18,18 @@ namespace {
 using KernelHeap = alloc::LockedHeap<SpinLock, alloc::BumpAllocator, alloc::BinAllocator,
                                      alloc::FirstFitAllocator>;
 
-constinit KernelHeap the_heap;
-// Made when it is first asked for, so that it takes no room in the image.
+// Made when they are first asked for, so that they take no room in the image. That
+// is at boot, or in a command, and so before the other cores ask.
+constinit std::optional<KernelHeap> watched_heap;
 constinit std::optional<KernelHeap> the_trial_heap;
+
+KernelHeap& made(std::optional<KernelHeap>& heap) {
+  if (!heap) [[unlikely]]
+    heap.emplace();
+  return *heap;
+}
+
+KernelHeap& the_heap() { return made(watched_heap); }
 
 /// What `new` asks for. Not every form of `delete` knows the size, so that the
 /// size is rounded to what the heap would grant anyway: then a block's requested
@@ -36,7 +45,7 @@ alloc::Layout layout_for(std::size_t size, std::size_t align) {
 
 // The lock and the allocator are not compiled into every form of new and delete.
 [[gnu::noinline]] void* take_or_null(std::size_t size, std::size_t align) {
-  const auto address = the_heap.allocate(layout_for(size, align));
+  const auto address = the_heap().allocate(layout_for(size, align));
   return address ? reinterpret_cast<void*>(*address) : nullptr;
 }
 
@@ -55,28 +64,25 @@ void check_given_back(const void* memory, Result<void, alloc::HeapError> freed) 
 [[gnu::noinline]] void give_back(void* memory) {
   if (memory == nullptr) return;
   const auto address = reinterpret_cast<alloc::Address>(memory);
-  check_given_back(memory, the_heap.deallocate_unsized(address));
+  check_given_back(memory, the_heap().deallocate_unsized(address));
 }
 
 [[gnu::noinline]] void give_back(void* memory, std::size_t size, std::size_t align) {
   if (memory == nullptr) return;
   const auto address = reinterpret_cast<alloc::Address>(memory);
-  check_given_back(memory, the_heap.deallocate(address, layout_for(size, align)));
+  check_given_back(memory, the_heap().deallocate(address, layout_for(size, align)));
 }
 
 constexpr std::size_t bytes(std::align_val_t align) { return static_cast<std::size_t>(align); }
 
 }  // namespace
 
-alloc::Heap& heap() { return the_heap; }
-alloc::Heap& trial_heap() {
-  if (!the_trial_heap) the_trial_heap.emplace();
-  return *the_trial_heap;
-}
+alloc::Heap& heap() { return the_heap(); }
+alloc::Heap& trial_heap() { return made(the_trial_heap); }
 
-LockCounters heap_lock_counters() { return the_heap.lock_counters(); }
+LockCounters heap_lock_counters() { return the_heap().lock_counters(); }
 
-void forget_longest_heap_lock() { the_heap.forget_longest_hold(); }
+void forget_longest_heap_lock() { the_heap().forget_longest_hold(); }
 
 }  // namespace heapscope::kernel
 

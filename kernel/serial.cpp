@@ -1,6 +1,8 @@
 // Setting the line up, and the way around the driver for last words.
 #include "kernel/serial.hpp"
 
+#include <optional>
+
 #include "kernel/mailbox.hpp"
 #include "uart/panic_write.hpp"
 
@@ -12,7 +14,8 @@ namespace {
 
 constexpr std::uint8_t kControlC = 3;
 
-constinit Serial the_serial(receive_ring);
+// Made when it is first asked for, at boot, so that it takes no room in the image.
+constinit std::optional<Serial> the_serial;
 
 }  // namespace
 
@@ -41,7 +44,11 @@ void Serial::wait() {
   CoreInterruptMask::restore(before);
 }
 
-Serial& serial() { return the_serial; }
+Serial& serial() {
+  if (!the_serial) [[unlikely]]
+    the_serial.emplace(receive_ring);
+  return *the_serial;
+}
 
 void write_last_words(std::string_view text) {
   Mmio bus;

@@ -27,7 +27,7 @@ constexpr std::array kCrashOptions{
     shell::OptionRecord{.letter = 'c', .value_name = "CORE", .help = "on core 1, 2 or 3, or all"},
 };
 constexpr std::array<std::string_view, 4> kCrashExamples{
-    "crash read", "crash read -c 2", "crash locked -c all", "crash heap; alloc 64"};
+    "crash read", "crash read -c 2", "crash locked -c all", "crash heap; alloc 2000"};
 constexpr CommandRecord kCrash{
     .name = "crash",
     .usage = "crash KIND [-c CORE]",
@@ -38,7 +38,7 @@ constexpr CommandRecord kCrash{
         "instruction that does not exist. These end in the panic shell: locked, a read with "
         "interrupts masked; allocator, a write while the heap's lock is held; handler, a read on "
         "the stack of the exception handlers; handler-stack, calls without end there; delete, of "
-        "an address that new never gave. heap writes over the largest free run, as a use after "
+        "an address that new never gave. heap writes over a block that it freed, as a use after "
         "free does; bin keeps its links there and panics when it meets them, bump has none. spin, "
         "with -c, never ends and masks interrupts: that core is lost until the next reboot. With "
         "-c all, all four cores do it in the same moment.",
@@ -217,35 +217,28 @@ int crash_on_all(Context& context, const Kind& kind) {
   return context.reply.fail("survived", "no fault came of it");
 }
 
-/// The largest free run of the heap; empty where nothing is free, or on Ctrl-C.
-Range largest_free_run(Context& context) {
-  std::array<alloc::Extent, 32> extents{};
-  Range largest;
-  Range heap = context.environment.setup.plan().heap;
-  while (!heap.empty() && !context.interrupted()) {
-    const alloc::WalkStep step =
-        context.environment.heap.walk(static_cast<alloc::Address>(heap.start), extents);
-    if (step.count == 0) break;
-    for (const alloc::Extent& extent : std::span(extents).first(step.count)) {
-      const bool larger = extent.size > largest.size();
-      if (larger && extent.state == alloc::ExtentState::free) {
-        largest = {.start = extent.start, .end = extent.end()};
-      }
-      heap.start = extent.end();
-    }
-  }
-  return largest;
-}
-
+/// Writes over a block that was freed, as a program does that uses it after. Freed
+/// blocks lie between live ones and another is freed after it, so that the heap has
+/// put it into a list, which the next `alloc` of its size reads.
 int damage_heap(Context& context) {
-  constexpr std::uint64_t kDamagedBytes = 64;
-  Range run = largest_free_run(context);
-  if (run.empty()) return context.reply.fail("exhausted", "nothing is free in the heap");
-  run.end = std::min(run.end, run.start + kDamagedBytes);
-  std::memset(reinterpret_cast<void*>(static_cast<std::uintptr_t>(run.start)), 0x5a,
-              static_cast<std::size_t>(run.size()));
-  context.reply.field("address", shell::Value::address(run.start));
-  context.reply.field("overwritten_bytes", shell::Value::bytes(run.size()));
+  constexpr alloc::Layout kLayout{.size = 2000, .align = alloc::kDefaultAlign};
+  constexpr std::size_t kDamagedBytes = 64;
+  alloc::Heap& heap = context.environment.heap;
+  std::array<alloc::Address, 4> blocks{};
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const auto block = heap.allocate(kLayout);
+    if (!block) {
+      for (const auto taken : std::span(blocks).first(i)) (void)heap.deallocate(taken, kLayout);
+      return context.reply.fail(alloc::error_name(block.error()),
+                                "no room for the blocks to damage");
+    }
+    blocks[i] = *block;
+  }
+  (void)heap.deallocate(blocks[0], kLayout);
+  (void)heap.deallocate(blocks[2], kLayout);
+  std::memset(reinterpret_cast<void*>(blocks[0]), 0x5a, kDamagedBytes);
+  context.reply.field("address", shell::Value::address(blocks[0]));
+  context.reply.field("overwritten_bytes", shell::Value::bytes(kDamagedBytes));
   return shell::kSuccess;
 }
 

@@ -26,7 +26,7 @@ KINDS = {
     "crash handler-stack": (r"fatal: data abort at 0x[0-9a-f]+ by kernel::use_up_stack",
                             "use_up_stack"),
     "crash delete": (r"panic: delete: 0x50000000 is outside the heap", "kernel::give_back"),
-    "crash heap; alloc 64": (r"panic: heap damaged: ", "alloc::FreeIndex::"),
+    "crash heap; alloc 2000": (r"panic: heap damaged: ", "alloc::BasicBinAllocator::"),
     "panic": (r"panic: asked for", "kernel::run_panic"),
 }
 
@@ -123,7 +123,7 @@ def test_a_fault_within_it_is_one_line(broken: Shell, line: str) -> None:
 
 
 def test_a_panic_within_it_is_one_line(own_machines: Machines) -> None:
-    shell, _ = break_kernel(own_machines, "crash heap; alloc 64", "heap.size=64K")
+    shell, _ = break_kernel(own_machines, "crash heap; alloc 2000", "heap.size=64K")
     for _ in range(30):
         assert error_of(shell.run("stats")).startswith("error: heap damaged: ")
     assert shell.run("stats && echo no || echo yes").lines[-1] == "yes"

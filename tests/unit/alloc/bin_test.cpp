@@ -20,8 +20,14 @@ using BinHeap = TestHeap<BinAllocator>;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
-/// A block without slack, at the allocator's finest alignment.
-constexpr Layout exact(std::size_t size) { return {.size = size, .align = 8}; }
+constexpr std::size_t kGranule = BinAllocator::kGranuleBytes;
+
+/// A block without slack where `size` is a multiple of the granule.
+constexpr Layout exact(std::size_t size) { return {.size = size}; }
+
+constexpr std::size_t rounded(std::size_t size) {
+  return (size + kGranule - 1) / kGranule * kGranule;
+}
 
 /// Allocates where the test needs it to succeed.
 Address must(BinAllocator& allocator, const Layout& layout) {
@@ -30,44 +36,41 @@ Address must(BinAllocator& allocator, const Layout& layout) {
   return block.value_or(0);
 }
 
-/// Whether each free run has live blocks or the heap's ends on both sides.
-bool fully_merged(const BinAllocator& allocator) {
-  const auto extents = extents_of(allocator);
-  return std::ranges::adjacent_find(extents, [](const Extent& left, const Extent& right) {
-           return left.state == ExtentState::free && right.state == ExtentState::free;
-         }) == extents.end();
-}
-
 bool is_one_free_run(const BinAllocator& allocator) {
   const auto free = only(extents_of(allocator), ExtentState::free);
   return free.size() == 1 && only(extents_of(allocator), ExtentState::live).empty();
 }
 
 TEST(Bin, MergesWithWhatIsFreeOnEitherSideInAnyOrder) {
-  constexpr std::array<std::size_t, 5> kSizes = {8, 16, 24, 1024, 4096};
-  for (const std::size_t left : kSizes) {
-    for (const std::size_t middle : kSizes) {
-      for (const std::size_t right : kSizes) {
+  constexpr std::array<std::size_t, 6> kSizes = {16, 32, 48, 272, 1024, 4096};
+  for (const std::size_t one : kSizes) {
+    for (const std::size_t two : kSizes) {
+      for (const std::size_t three : kSizes) {
         std::array<std::size_t, 3> order = {0, 1, 2};
         do {
-          SCOPED_TRACE(::testing::Message() << left << ' ' << middle << ' ' << right << " order "
+          SCOPED_TRACE(::testing::Message() << one << ' ' << two << ' ' << three << " order "
                                             << order[0] << order[1] << order[2]);
           BinHeap heap(16'384);
           BinAllocator& bin = heap.allocator;
-          const std::array layouts = {exact(left), exact(middle), exact(right)};
-          const std::array blocks = {must(bin, layouts[0]), must(bin, layouts[1]),
-                                     must(bin, layouts[2])};
-          const Address guard = must(bin, exact(8));
-          ASSERT_EQ(guard, blocks[0] + left + middle + right);
+          // All that these three blocks do not need is taken, so they lie side by side.
+          const std::size_t all = one + two + three;
+          const Layout rest = exact(bin.stats().largest_free_bytes - all);
+          const Address first = must(bin, rest);
+          std::array<std::pair<Address, std::size_t>, 3> blocks;
+          for (std::size_t i = 0; i < 3; ++i) {
+            const std::size_t size = std::array{one, two, three}[i];
+            blocks[i] = {must(bin, exact(size)), size};
+          }
+          ASSERT_EQ(bin.stats().free_bytes, 0U);
+          std::ranges::sort(blocks);
           for (const std::size_t i : order) {
-            ASSERT_TRUE(bin.deallocate(blocks[i], layouts[i]));
-            ASSERT_TRUE(fully_merged(bin));
+            ASSERT_TRUE(bin.deallocate(blocks[i].first, exact(blocks[i].second)));
             ASSERT_EQ(unsound(bin), "");
           }
-          EXPECT_EQ(bin.extent_at(blocks[1]), (Extent{.start = blocks[0],
-                                                      .size = left + middle + right,
-                                                      .state = ExtentState::free}));
-          ASSERT_TRUE(bin.deallocate(guard, exact(8)));
+          ASSERT_EQ(unsound_settled(bin), "");
+          EXPECT_EQ(bin.extent_at(blocks[1].first),
+                    (Extent{.start = blocks[0].first, .size = all, .state = ExtentState::free}));
+          ASSERT_TRUE(bin.deallocate(first, rest));
           EXPECT_TRUE(is_one_free_run(bin));
         } while (std::ranges::next_permutation(order).found);
       }
@@ -75,42 +78,44 @@ TEST(Bin, MergesWithWhatIsFreeOnEitherSideInAnyOrder) {
   }
 }
 
-TEST(Bin, SmallAlignmentsSaveMemory) {
-  BinHeap heap(4096);
-  const std::uint64_t room = heap.allocator.stats().free_bytes;
-  Address before = must(heap.allocator, exact(8));
-  std::uint64_t blocks = 1;
-  while (const auto block = heap.allocator.allocate(exact(8))) {
-    EXPECT_EQ(*block, before + 8);
-    before = *block;
-    ++blocks;
+TEST(Bin, EveryBlockIsAWholeNumberOfGranulesAtEveryAlignment) {
+  BinHeap heap(64 * 1024);
+  BinAllocator& bin = heap.allocator;
+  for (std::size_t align = 1; align <= 4096; align *= 2) {
+    for (std::size_t size = 1; size <= 70; ++size) {
+      const Layout layout{.size = size, .align = align};
+      EXPECT_EQ(bin.usable_size(layout), rounded(size));
+      const Address block = must(bin, layout);
+      EXPECT_EQ(block % std::max(align, kGranule), 0U);
+      EXPECT_EQ(bin.extent_at(block).size, rounded(size));
+      ASSERT_TRUE(bin.deallocate(block, layout));
+    }
   }
-  EXPECT_EQ(blocks, room / 8);
-  EXPECT_EQ(heap.allocator.stats().free_bytes, 0U);
-  EXPECT_EQ(heap.allocator.stats().requested_bytes, room);
-  EXPECT_EQ(unsound(heap.allocator), "");
 }
 
-TEST(Bin, RoundsTo16OnlyWhereTheAlignmentIsThatLarge) {
-  const BinHeap heap(4096);
-  const auto usable = [&heap](std::size_t size, std::size_t align) {
-    return heap.allocator.usable_size({.size = size, .align = align});
-  };
-  for (const std::size_t align : {1U, 2U, 4U, 8U}) {
-    EXPECT_EQ(usable(1, align), 8U);
-    EXPECT_EQ(usable(8, align), 8U);
-    EXPECT_EQ(usable(9, align), 16U);
-    EXPECT_EQ(usable(24, align), 24U);
-  }
-  for (const std::size_t align : {16U, 32U, 4096U}) {
-    EXPECT_EQ(usable(1, align), 16U);
-    EXPECT_EQ(usable(16, align), 16U);
-    EXPECT_EQ(usable(17, align), 32U);
+TEST(Bin, AHeapOf1KiBIsFilledToTheLastGranuleWhereverItStarts) {
+  for (std::size_t offset = 0; offset < kGranule; ++offset) {
+    BinHeap heap(1024, offset);
+    BinAllocator& bin = heap.allocator;
+    const std::uint64_t room = bin.stats().free_bytes;
+    EXPECT_GE(room, 1024U - 64 - (offset == 0 ? 0 : kGranule));
+    EXPECT_EQ(room % kGranule, 0U);
+    std::vector<Address> blocks;
+    while (const auto block = bin.allocate({.size = 1, .align = 1})) blocks.push_back(*block);
+    EXPECT_EQ(blocks.size(), room / kGranule);
+    EXPECT_EQ(bin.stats().free_bytes, 0U);
+    EXPECT_EQ(bin.stats().requested_bytes, blocks.size());
+    EXPECT_EQ(unsound(bin), "");
+    for (const Address block : blocks) {
+      EXPECT_EQ(block % kGranule, 0U);
+      ASSERT_TRUE(bin.deallocate(block, {.size = 1, .align = 1}));
+    }
+    EXPECT_TRUE(is_one_free_run(bin));
   }
 }
 
 TEST(Bin, FreedMemoryServesAnyOtherSize) {
-  constexpr std::array<std::size_t, 6> kSizes = {8, 40, 200, 1000, 1024, 5000};
+  constexpr std::array<std::size_t, 6> kSizes = {16, 48, 208, 1008, 1024, 5008};
   BinHeap heap(64 * 1024);
   const std::uint64_t room = heap.allocator.stats().free_bytes;
   for (const std::size_t first : kSizes) {
@@ -138,11 +143,12 @@ TEST(Bin, ACheckerboardHoldsNoLargeBlockUntilItIsFreed) {
   for (std::size_t i = 0; i < blocks.size(); i += 2) {
     ASSERT_TRUE(bin.deallocate(blocks[i], exact(64)));
   }
+  bin.settle();
   const Stats stats = bin.stats();
   EXPECT_EQ(stats.largest_free_bytes, 64U);
   EXPECT_EQ(stats.free_bytes, (blocks.size() + 1) / 2 * 64);
   EXPECT_EQ(stats.fragmentation_permille(), 1000 - 1000 * 64 / stats.free_bytes);
-  expect_allocate_refused(bin, exact(72), HeapError::exhausted);
+  expect_allocate_refused(bin, exact(80), HeapError::exhausted);
   const auto square = bin.allocate(exact(64));
   ASSERT_TRUE(square);
   ASSERT_TRUE(bin.deallocate(*square, exact(64)));
@@ -165,6 +171,7 @@ TEST(Bin, TheLargestFreeRunCanAlwaysBeAllocated) {
       } else {
         shadow.deallocate(shadow.any(random));
       }
+      heap.allocator.settle();
       const std::size_t largest = heap.allocator.stats().largest_free_bytes;
       if (largest == 0) continue;
       const auto block = heap.allocator.allocate(exact(largest));
@@ -204,14 +211,14 @@ TEST(Bin, WhatWasJustFreedComesBackToItsLayoutInAFullHeap) {
   }
 }
 
-/// A heap full of 8-byte blocks: freeing some of them makes free runs at any
+/// A heap full of blocks of one granule: freeing some of them makes free runs at any
 /// place and of any size.
 class BinOfGrains : public ::testing::Test {
  protected:
-  static constexpr std::size_t kGrain = 8;
+  static constexpr std::size_t kGrain = kGranule;
 
   BinOfGrains() {
-    first_ = must(bin_, exact(kGrain));
+    first_ = only(extents_of(bin_), ExtentState::free).front().start;
     while (bin_.allocate(exact(kGrain))) {
     }
   }
@@ -220,6 +227,7 @@ class BinOfGrains : public ::testing::Test {
     for (Address at = start; at < start + size; at += kGrain) {
       ASSERT_TRUE(bin_.deallocate(at, exact(kGrain)));
     }
+    bin_.settle();
     ASSERT_EQ(bin_.extent_at(start),
               (Extent{.start = start, .size = size, .state = ExtentState::free}));
   }
@@ -229,21 +237,21 @@ class BinOfGrains : public ::testing::Test {
   Address first_ = 0;
 };
 
-TEST_F(BinOfGrains, AnAlignedRunIsFoundAmongAFewThatAreNot) {
+TEST_F(BinOfGrains, AnAlignedRunIsFoundThoughThoseThatFitBetterAreNot) {
   const Layout layout{.size = 64, .align = 64};
-  const Address aligned = align_up(first_ + 8, 64);
-  free_run(aligned, 64);
-  for (int i = 1; i <= 10; ++i) free_run(aligned + static_cast<Address>(i) * 256 + 8, 64);
+  const Address aligned = align_up(first_ + 16, 64);
+  free_run(aligned, 80);
+  for (int i = 1; i <= 10; ++i) free_run(aligned + static_cast<Address>(i) * 256 + 16, 64);
   EXPECT_EQ(must(bin_, layout), aligned);
   expect_allocate_refused(bin_, layout, HeapError::exhausted);
 }
 
 TEST_F(BinOfGrains, WhatWasJustFreedComesBackBehindManyRunsThatDoNotFit) {
   const Layout layout{.size = 64, .align = 64};
-  const Address aligned = align_up(first_ + 8, 64);
-  for (int i = 1; i <= 100; ++i) free_run(aligned + static_cast<Address>(i) * 256 + 8, 64);
+  const Address aligned = align_up(first_ + 16, 64);
+  for (int i = 1; i <= 100; ++i) free_run(aligned + static_cast<Address>(i) * 256 + 16, 64);
   // Longer than the others, so it is not among the runs that fit best.
-  free_run(aligned - 8, 72);
+  free_run(aligned - 16, 80);
   const Address block = must(bin_, layout);
   EXPECT_EQ(block, aligned);
   for (int i = 0; i < 3; ++i) {
@@ -255,17 +263,17 @@ TEST_F(BinOfGrains, WhatWasJustFreedComesBackBehindManyRunsThatDoNotFit) {
 
 TEST_F(BinOfGrains, PaddingAndRemainderOfAnAlignedBlockStayFree) {
   const Address aligned = align_up(first_ + 512, 512);
-  free_run(aligned - 24, 24 + 64 + 40);
+  free_run(aligned - 32, 32 + 64 + 48);
   EXPECT_EQ(must(bin_, {.size = 64, .align = 512}), aligned);
-  EXPECT_EQ(bin_.extent_at(aligned - 1).size, 24U);
-  EXPECT_EQ(bin_.extent_at(aligned + 64).size, 40U);
+  EXPECT_EQ(bin_.extent_at(aligned - 1).size, 32U);
+  EXPECT_EQ(bin_.extent_at(aligned + 64).size, 48U);
   EXPECT_EQ(unsound(bin_), "");
 }
 
 TEST_F(BinOfGrains, TakesTheSmallestRunThatFits) {
-  const Address at = first_ + 8;
-  constexpr std::array<std::size_t, 6> kSizes = {2048, 1016, 1024, 1032, 24, 4096};
-  Address next = at;
+  // Each in a list of its own.
+  constexpr std::array<std::size_t, 6> kSizes = {2048, 1008, 1024, 1280, 32, 4096};
+  Address next = first_ + kGrain;
   for (const std::size_t size : kSizes) {
     free_run(next, size);
     next += size + kGrain;
@@ -273,13 +281,22 @@ TEST_F(BinOfGrains, TakesTheSmallestRunThatFits) {
   std::array<std::size_t, 6> ascending = kSizes;
   std::ranges::sort(ascending);
   for (const std::size_t size : ascending) {
-    const Address block = must(bin_, exact(8));
-    const Extent rest = bin_.extent_at(block + 8);
-    EXPECT_EQ(rest.size, size - 8);
+    const Address block = must(bin_, exact(kGrain));
+    const Extent rest = bin_.extent_at(block - kGrain);
+    EXPECT_EQ(rest.size, size - kGrain);
     // The rest is taken too, so that the next smallest is next.
-    must(bin_, exact(size - 8));
+    EXPECT_EQ(must(bin_, exact(size - kGrain)), rest.start);
   }
   EXPECT_EQ(bin_.stats().free_bytes, 0U);
+}
+
+TEST_F(BinOfGrains, ALargeBlockIsFoundBehindRunsOfItsListThatAreTooShort) {
+  // 64 to 71 granules share a list; the one that fits is freed first, so that it
+  // is the last of it.
+  free_run(first_ + kGrain, 70 * kGrain);
+  Address next = first_ + 72 * kGrain;
+  for (int i = 0; i < 4; ++i, next += 66 * kGrain) free_run(next, 64 * kGrain);
+  EXPECT_EQ(must(bin_, exact(68 * kGrain)), first_ + kGrain);
 }
 
 class BinRefusals : public ::testing::Test {
@@ -296,28 +313,58 @@ class BinRefusals : public ::testing::Test {
 
   BinHeap heap_{4096};
   BinAllocator& bin_ = heap_.allocator;
-  Address before_ = must(bin_, kLayout);
-  Address block_ = must(bin_, kLayout);
+  // Small blocks are carved from the end of what is free.
   Address behind_ = must(bin_, kLayout);
+  Address block_ = must(bin_, kLayout);
+  Address before_ = must(bin_, kLayout);
 };
 
-TEST_F(BinRefusals, AnotherLayout) {
-  for (const Layout& layout :
-       {Layout{.size = 96}, Layout{.size = 113}, Layout{.size = 1}, Layout{.size = 224},
-        Layout{.size = 100, .align = 8}, Layout{.size = 100, .align = 4096},
-        Layout{.size = 100, .align = 0}, Layout{.size = 100, .align = 48}, Layout{.size = 0}}) {
-    refused(block_, layout, HeapError::wrong_layout);
+TEST_F(BinRefusals, AnotherSize) {
+  for (const std::size_t size : {96UL, 113UL, 1UL, 224UL, 0UL, ~0UL, ~0UL - 14, ~0UL - 15}) {
+    refused(block_, {.size = size}, HeapError::wrong_layout);
+    refused(block_, {.size = size, .align = 4096}, HeapError::wrong_layout);
   }
 }
 
-TEST_F(BinRefusals, AnAlignmentThatTheBlockDoesNotHave) {
-  static_cast<void>(must(bin_, exact(8)));
-  const Address odd = must(bin_, exact(16));
-  ASSERT_NE(odd % 16, 0U);
-  refused(odd, {.size = 16, .align = 16}, HeapError::wrong_layout);
-  // For larger alignments the size is rounded as for 16.
-  const Address highest = block_ & (0 - block_);
-  refused(block_, {.size = 100, .align = 2 * highest}, HeapError::wrong_layout);
+TEST_F(BinRefusals, NoSizeAtAllAnywhere) {
+  for (const std::size_t size : {0UL, ~0UL, ~0UL - 7, ~0UL - 14}) {
+    refused(block_ + 16, {.size = size}, HeapError::inside_block);
+    refused(block_ + 1, {.size = size}, HeapError::inside_block);
+    refused(before_ - 16, {.size = size}, HeapError::not_allocated);
+    refused(heap_.region.start(), {.size = size}, HeapError::outside_heap);
+  }
+}
+
+TEST_F(BinRefusals, NothingForAnotherAlignmentWhichIsNoneOfItsRecords) {
+  EXPECT_TRUE(bin_.deallocate(block_, {.size = 100, .align = 4096}));
+  EXPECT_TRUE(bin_.deallocate(before_, {.size = 100, .align = 1}));
+}
+
+/// Blocks of all kinds of lengths, at all kinds of places in the words of the map.
+TEST(Bin, EveryWrongSizeIsRefusedWhereverTheBlockLies) {
+  BinHeap heap(1024 * 1024);
+  BinAllocator& bin = heap.allocator;
+  for (const std::size_t granules : {1UL, 2UL, 16UL, 17UL, 31UL, 62UL, 63UL, 64UL, 65UL, 126UL,
+                                     127UL, 128UL, 129UL, 192UL, 200UL}) {
+    for (int place = 0; place < 67; ++place) {
+      const Layout layout = exact(granules * kGranule);
+      const Address block = must(bin, layout);
+      must(bin, exact(kGranule));
+      const Stats before = bin.stats();
+      for (std::size_t claimed = 0; claimed <= 260; ++claimed) {
+        if (claimed == granules) continue;
+        for (const std::size_t size : {claimed * kGranule, claimed * kGranule - 15}) {
+          ASSERT_EQ(bin.deallocate(block, exact(size)), fail(HeapError::wrong_layout))
+              << size << " for a block of " << granules << " granules at " << std::hex << block;
+        }
+      }
+      ASSERT_EQ(lasting_figures(bin.stats()), lasting_figures(before));
+      if (place % 3 == 0) {
+        ASSERT_TRUE(bin.deallocate(block, layout));
+      }
+    }
+    ASSERT_EQ(unsound(bin), "");
+  }
 }
 
 TEST_F(BinRefusals, EveryAddressInsideABlock) {
@@ -343,8 +390,8 @@ TEST_F(BinRefusals, ASecondFree) {
 }
 
 TEST_F(BinRefusals, WhatWasNeverHandedOut) {
-  const Address last = heap_.allocator.stats().end - 1;
-  for (const Address address : {behind_ + 112, behind_ + 113, last - 32}) {
+  const Address first = only(extents_of(bin_), ExtentState::free).front().start;
+  for (const Address address : {before_ - 16, before_ - 1, first, first + 16, first + 1}) {
     refused(address, kLayout, HeapError::not_allocated);
     refused_unsized(address, HeapError::not_allocated);
   }
@@ -365,6 +412,7 @@ TEST_F(BinRefusals, AFreedBlockThatWasHandedOutAgainInAnotherPlace) {
   ASSERT_TRUE(bin_.deallocate(block_, kLayout));
   // A larger block spans the place where one used to start.
   ASSERT_TRUE(bin_.deallocate(before_, kLayout));
+  bin_.settle();
   const Address larger = must(bin_, {.size = 224});
   ASSERT_EQ(larger, before_);
   refused(block_, kLayout, HeapError::inside_block);
@@ -392,70 +440,245 @@ TEST(Bin, ALargerSizeOfTheSameRoundingSpoilsNoLaterFigures) {
   BinAllocator& bin = heap.allocator;
   const Address block = must(bin, {.size = 1});
   ASSERT_TRUE(bin.resize_in_place(block, {.size = 16}, 1));
-  EXPECT_EQ(bin.stats().requested_bytes, 1U);
+  EXPECT_LE(bin.stats().requested_bytes, 16U);
   ASSERT_TRUE(bin.deallocate(block, {.size = 16}));
   EXPECT_EQ(bin.stats().requested_bytes, 0U);
   must(bin, {.size = 100});
   EXPECT_EQ(bin.stats().requested_bytes, 100U);
 }
 
-class BinResize : public ::testing::Test {
+/// What is behind the block is merged, or kept aside.
+class BinResize : public ::testing::TestWithParam<Aside> {
  protected:
+  void SetUp() override {
+    ASSERT_TRUE(bin_.deallocate(behind_, exact(64)));
+    if (GetParam() == Aside::none) bin_.settle();
+  }
+
   /// The block of 64 bytes gets `size`; what is behind it are 64 free bytes, then
   /// a guard.
   void resize(std::size_t size) {
     ASSERT_TRUE(bin_.resize_in_place(block_, exact(64), size));
     EXPECT_EQ(bin_.extent_at(block_).state, ExtentState::live);
-    EXPECT_EQ(bin_.extent_at(block_).size, (size + 7) / 8 * 8);
-    EXPECT_TRUE(fully_merged(bin_));
-    EXPECT_EQ(bin_.stats().requested_bytes, size + 8);
-    EXPECT_EQ(bin_.stats().used_bytes, (size + 7) / 8 * 8 + 8);
+    EXPECT_EQ(bin_.extent_at(block_).size, rounded(size));
+    EXPECT_EQ(bin_.stats().requested_bytes, size + 16);
+    EXPECT_EQ(bin_.stats().used_bytes, rounded(size) + 16);
     EXPECT_EQ(unsound(bin_), "");
+    EXPECT_EQ(unsound_settled(bin_), "");
     ASSERT_TRUE(bin_.deallocate(block_, exact(size)));
-    ASSERT_TRUE(bin_.deallocate(guard_, exact(8)));
+    ASSERT_TRUE(bin_.deallocate(guard_, exact(16)));
     EXPECT_TRUE(is_one_free_run(bin_));
   }
-  void SetUp() override { ASSERT_TRUE(bin_.deallocate(behind_, exact(64))); }
 
   BinHeap heap_{4096};
   BinAllocator& bin_ = heap_.allocator;
-  Address block_ = must(bin_, exact(64));
+  Address guard_ = must(bin_, exact(16));
   Address behind_ = must(bin_, exact(64));
-  Address guard_ = must(bin_, exact(8));
+  Address block_ = must(bin_, exact(64));
 };
 
-TEST_F(BinResize, GrowsIntoPartOfTheFreeRun) { resize(96); }
-TEST_F(BinResize, GrowsAndLeavesOneGranule) { resize(120); }
-TEST_F(BinResize, GrowsIntoAllOfTheFreeRun) { resize(128); }
-TEST_F(BinResize, GrowsWithinTheLastGranule) { resize(121); }
-TEST_F(BinResize, ShrinksByAGranule) { resize(56); }
-TEST_F(BinResize, ShrinksToOneByte) { resize(1); }
-TEST_F(BinResize, StaysAsItIs) { resize(64); }
-TEST_F(BinResize, StaysInItsLastGranule) { resize(57); }
+TEST_P(BinResize, GrowsIntoPartOfTheFreeRun) { resize(96); }
+TEST_P(BinResize, GrowsAndLeavesOneGranule) { resize(112); }
+TEST_P(BinResize, GrowsIntoAllOfTheFreeRun) { resize(128); }
+TEST_P(BinResize, GrowsWithinTheLastGranule) { resize(113); }
+TEST_P(BinResize, ShrinksByAGranule) { resize(48); }
+TEST_P(BinResize, ShrinksToOneByte) { resize(1); }
+TEST_P(BinResize, StaysAsItIs) { resize(64); }
+TEST_P(BinResize, StaysInItsLastGranule) { resize(49); }
 
-TEST_F(BinResize, IsRefusedWhereTheFreeRunIsTooShort) {
-  for (const std::size_t size : {129UL, 136UL, 1000UL}) {
+TEST_P(BinResize, IsRefusedWhereTheFreeRunIsTooShort) {
+  for (const std::size_t size : {129UL, 144UL, 1000UL}) {
     expect_refused(bin_, HeapError::exhausted, 0,
                    [&] { return bin_.resize_in_place(block_, exact(64), size); });
   }
 }
 
-TEST_F(BinResize, ShrinksBetweenLiveBlocks) {
+TEST_P(BinResize, ShrinksBetweenLiveBlocks) {
   ASSERT_TRUE(bin_.resize_in_place(block_, exact(64), 128));
-  ASSERT_TRUE(bin_.resize_in_place(block_, exact(128), 120));
-  EXPECT_EQ(bin_.extent_at(block_ + 120),
-            (Extent{.start = block_ + 120, .size = 8, .state = ExtentState::free}));
+  ASSERT_TRUE(bin_.resize_in_place(block_, exact(128), 112));
+  EXPECT_EQ(bin_.extent_at(block_ + 112),
+            (Extent{.start = block_ + 112, .size = 16, .state = ExtentState::free}));
+  EXPECT_EQ(unsound_settled(bin_), "");
+}
+
+TEST_P(BinResize, IsRefusedForABlockThatIsKeptAside) {
+  expect_refused(bin_, HeapError::not_allocated, 0,
+                 [&] { return bin_.resize_in_place(behind_, exact(64), 32); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Neighbours, BinResize, ::testing::Values(Aside::none, Aside::some));
+
+TEST(Bin, ResizingRaisesThePeak) {
+  BinHeap heap(4096);
+  const Address block = must(heap.allocator, exact(1024));
+  ASSERT_TRUE(heap.allocator.resize_in_place(block, exact(1024), 2000));
+  EXPECT_EQ(heap.allocator.stats().peak_used_bytes, 2000U);
+  ASSERT_TRUE(heap.allocator.resize_in_place(block, exact(2000), 16));
+  EXPECT_EQ(heap.allocator.stats().peak_used_bytes, 2000U);
+  EXPECT_EQ(heap.allocator.stats().used_bytes, 16U);
+}
+
+TEST(Bin, ALargeBlockGrowsInPlaceBesideSmallOnes) {
+  BinHeap heap(1 * kMiB);
+  BinAllocator& bin = heap.allocator;
+  std::size_t size = 1024;
+  const Address block = must(bin, exact(size));
+  while (size < 900 * 1024) {
+    for (std::size_t small = 16; small <= 256; small += 16) {
+      const Address one = must(bin, exact(small));
+      const Address other = must(bin, exact(small));
+      ASSERT_TRUE(bin.deallocate(one, exact(small)));
+      ASSERT_TRUE(bin.deallocate(other, exact(small)));
+    }
+    ASSERT_TRUE(bin.resize_in_place(block, exact(size), size + size / 8)) << size;
+    size += size / 8;
+  }
+  ASSERT_TRUE(bin.deallocate(block, exact(size)));
+  EXPECT_TRUE(is_one_free_run(bin));
+  EXPECT_EQ(unsound(bin), "");
+}
+
+/// A heap in which one block of 64 bytes is kept aside, between live ones.
+class BinPocket : public ::testing::Test {
+ protected:
+  static constexpr Layout kLayout{.size = 64};
+
+  BinPocket() {
+    EXPECT_TRUE(bin_.deallocate(kept_, kLayout));
+    EXPECT_TRUE(bin_.deallocate(other_, kLayout));
+  }
+
+  BinHeap heap_{4096};
+  BinAllocator& bin_ = heap_.allocator;
+  Address behind_ = must(bin_, kLayout);
+  Address kept_ = must(bin_, kLayout);
+  // Freed as well: of one size, only one is kept aside.
+  Address other_ = must(bin_, kLayout);
+  Address before_ = must(bin_, kLayout);
+};
+
+TEST_F(BinPocket, WhatIsKeptAsideIsFree) {
+  EXPECT_EQ(bin_.extent_at(kept_ + 5),
+            (Extent{.start = kept_, .size = 64, .state = ExtentState::free}));
+  EXPECT_EQ(bin_.extent_at(other_),
+            (Extent{.start = other_, .size = 64, .state = ExtentState::free}));
+  EXPECT_EQ(bin_.stats().used_bytes, 128U);
+  EXPECT_EQ(bin_.stats().live_blocks, 2U);
   EXPECT_EQ(unsound(bin_), "");
 }
 
-TEST_F(BinResize, RaisesThePeak) {
-  BinHeap heap(4096);
-  const Address block = must(heap.allocator, exact(64));
-  ASSERT_TRUE(heap.allocator.resize_in_place(block, exact(64), 1000));
-  EXPECT_EQ(heap.allocator.stats().peak_used_bytes, 1000U);
-  ASSERT_TRUE(heap.allocator.resize_in_place(block, exact(1000), 8));
-  EXPECT_EQ(heap.allocator.stats().peak_used_bytes, 1000U);
-  EXPECT_EQ(heap.allocator.stats().used_bytes, 8U);
+TEST_F(BinPocket, ItMergesWhenToldTo) {
+  EXPECT_EQ(unsound_settled(bin_), "");
+  EXPECT_EQ(bin_.extent_at(kept_),
+            (Extent{.start = other_, .size = 128, .state = ExtentState::free}));
+}
+
+TEST_F(BinPocket, ASecondFreeIsRefused) {
+  expect_deallocate_refused(bin_, kept_, kLayout, HeapError::not_allocated);
+  expect_deallocate_refused(bin_, kept_, {.size = 49}, HeapError::not_allocated);
+  expect_deallocate_refused(bin_, kept_, {.size = 128}, HeapError::not_allocated);
+  expect_deallocate_refused(bin_, kept_ + 16, {.size = 48}, HeapError::not_allocated);
+  expect_refused(bin_, HeapError::not_allocated, 0, [&] { return bin_.deallocate_unsized(kept_); });
+}
+
+TEST_F(BinPocket, ItComesBackToItsSizeAtAnyAlignmentThatItHas) {
+  for (const Layout layout : {kLayout, Layout{.size = 49, .align = 1},
+                              Layout{.size = 60, .align = kept_ & (0 - kept_)}}) {
+    EXPECT_EQ(must(bin_, layout), kept_);
+    ASSERT_TRUE(bin_.deallocate(kept_, layout));
+  }
+  EXPECT_EQ(must(bin_, kLayout), kept_);
+  EXPECT_EQ(unsound(bin_), "");
+}
+
+TEST_F(BinPocket, ItIsNotGivenToAnAlignmentThatItLacks) {
+  const std::size_t align = 2 * (kept_ & (0 - kept_));
+  if (align > 1024) return;
+  const Address block = must(bin_, {.size = 64, .align = align});
+  EXPECT_NE(block, kept_);
+  EXPECT_EQ(block % align, 0U);
+}
+
+TEST_F(BinPocket, ItMergesWhenMemoryIsShort) {
+  // All but the two freed blocks is taken.
+  const auto largest = bin_.stats().largest_free_bytes;
+  must(bin_, exact(largest));
+  EXPECT_EQ(must(bin_, exact(128)), other_);
+  EXPECT_EQ(bin_.stats().free_bytes, 0U);
+  EXPECT_EQ(unsound(bin_), "");
+}
+
+TEST_F(BinPocket, ItMergesWhenAnAlignedBlockNeedsIt) {
+  must(bin_, exact(bin_.stats().largest_free_bytes));
+  const Address aligned = align_up(other_, 128);
+  const bool fits = aligned + 80 <= kept_ + 64;
+  const auto block = bin_.allocate({.size = 80, .align = 128});
+  EXPECT_EQ(block.has_value(), fits);
+  EXPECT_EQ(unsound_settled(bin_), "");
+}
+
+TEST_F(BinPocket, ItMergesWhenTheLastLiveBlockGoes) {
+  ASSERT_TRUE(bin_.deallocate(behind_, kLayout));
+  EXPECT_FALSE(is_one_free_run(bin_));
+  ASSERT_TRUE(bin_.deallocate(before_, kLayout));
+  EXPECT_TRUE(is_one_free_run(bin_));
+  EXPECT_EQ(unsound(bin_, Aside::none), "");
+}
+
+TEST(Bin, KeepsOneBlockOfEachSizeAsideUpTo256Bytes) {
+  BinHeap heap(64 * 1024);
+  BinAllocator& bin = heap.allocator;
+  std::vector<Address> blocks;
+  const Address guard = must(bin, exact(16));
+  for (std::size_t size = 16; size <= 320; size += 16) blocks.push_back(must(bin, exact(size)));
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    ASSERT_TRUE(bin.deallocate(blocks[i], exact(16 * (i + 1))));
+  }
+  // Blocks that lie in two words of the map are merged at once, all others are kept.
+  std::vector<std::size_t> kept;
+  for (std::size_t i = 0; i < 16; ++i) {
+    if (bin.extent_at(blocks[i]).size == 16 * (i + 1)) kept.push_back(i);
+  }
+  EXPECT_GE(kept.size(), 12U);
+  for (const std::size_t i : kept) EXPECT_EQ(must(bin, exact(16 * (i + 1))), blocks[i]);
+  EXPECT_EQ(unsound(bin), "");
+  for (const std::size_t i : kept) {
+    ASSERT_TRUE(bin.deallocate(blocks[i], exact(16 * (i + 1))));
+  }
+  bin.settle();
+  EXPECT_EQ(only(extents_of(bin), ExtentState::free).size(), 1U);
+  EXPECT_EQ(unsound(bin, Aside::none), "");
+  ASSERT_TRUE(bin.deallocate(guard, exact(16)));
+  EXPECT_TRUE(is_one_free_run(bin));
+}
+
+TEST(Bin, WithoutHardeningCorrectProgramsRunAsWell) {
+  using Trusting = BasicBinAllocator<Hardening::none>;
+  for (const std::uint64_t seed : kSeeds) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    RandomSource random(seed);
+    TestHeap<Trusting> heap(256 * 1024, random.below(32));
+    ShadowHeap<Trusting> shadow(heap.allocator);
+    for (std::uint64_t i = 0; i < rounds(6000); ++i) {
+      const std::size_t size = random.between(1, std::uint64_t{1} << random.between(3, 13));
+      if (shadow.empty() || random.percent(52)) {
+        const std::size_t align = std::size_t{1} << random.below(10);
+        static_cast<void>(
+            shadow.allocate({.size = size, .align = random.percent(70) ? 16 : align}));
+      } else if (random.percent(15)) {
+        static_cast<void>(shadow.resize_in_place(shadow.any(random), size));
+      } else {
+        shadow.deallocate(shadow.any(random));
+      }
+      if (i % 200 == 0) {
+        ASSERT_EQ(unsound(heap.allocator), "");
+      }
+    }
+    EXPECT_TRUE(shadow.contents_intact());
+    shadow.deallocate_all(random);
+    EXPECT_EQ(only(extents_of(heap.allocator), ExtentState::free).size(), 1U);
+    EXPECT_EQ(unsound_settled(heap.allocator), "");
+  }
 }
 
 TEST(Bin, KnowsWhichRangesItCanManageUpToTheTop) {
@@ -471,25 +694,52 @@ TEST(BinDeathTest, InitializingTooSmallARangePanics) {
   EXPECT_DEATH(bin.initialize(region.range()), "bin allocator: 8 bytes are too few");
 }
 
-TEST(Bin, ManagesMoreThanItsMapCanDescribe) {
-  constexpr std::size_t kGiB = std::size_t{1} << 30;
-  const LazyRegion region(36 * kGiB);
+constexpr std::size_t kGiB = std::size_t{1} << 30;
+
+TEST(Bin, ManagesMoreThan4GiB) {
+  const LazyRegion region(5 * kGiB);
   BinAllocator bin;
   bin.initialize(region.range());
-  EXPECT_LE(bin.stats().free_bytes, BlockMap::kMaxGranules * 8);
-  EXPECT_GE(bin.stats().free_bytes, BlockMap::kMaxGranules * 8 - 16);
+  EXPECT_GE(bin.stats().free_bytes, 5 * kGiB - 5 * kGiB / 60);
+  const Address low = must(bin, exact(2 * kGiB));
+  const Address small = must(bin, exact(48));
+  const Address page = must(bin, {.size = 4096, .align = 4 * kMiB});
+  const Address high = must(bin, exact(2 * kGiB));
+  EXPECT_GT(small, region.range().start + 4 * kGiB);
+  EXPECT_EQ(bin.extent_at(low + kGiB).start, low);
+  EXPECT_EQ(bin.extent_at(high + kGiB).start, high);
+  expect_allocate_refused(bin, exact(2 * kGiB), HeapError::exhausted);
+  expect_allocate_refused(bin, exact(5 * kGiB), HeapError::unsupported);
+  EXPECT_EQ(bin.deallocate(low, exact(2 * kGiB - 16)), fail(HeapError::wrong_layout));
+  ASSERT_TRUE(bin.deallocate(high, exact(2 * kGiB)));
+  ASSERT_TRUE(bin.resize_in_place(low, exact(2 * kGiB), 3 * kGiB));
+  EXPECT_EQ(unsound(bin), "");
+  ASSERT_TRUE(bin.deallocate(small, exact(48)));
+  ASSERT_TRUE(bin.deallocate(low, exact(3 * kGiB)));
+  ASSERT_TRUE(bin.deallocate(page, {.size = 4096, .align = 4 * kMiB}));
+  EXPECT_TRUE(is_one_free_run(bin));
+  EXPECT_EQ(unsound(bin), "");
+}
+
+TEST(Bin, ManagesMoreThanItsMapCanDescribe) {
+  if (!long_run()) GTEST_SKIP() << "a map of 1 GiB is for the long run";
+  const LazyRegion region(68 * kGiB);
+  BinAllocator bin;
+  bin.initialize(region.range());
+  EXPECT_LE(bin.stats().free_bytes, BlockMap::kMaxGranules * kGranule);
+  EXPECT_GE(bin.stats().free_bytes, (BlockMap::kMaxGranules - 1) * kGranule);
   EXPECT_EQ(only(extents_of(bin), ExtentState::metadata).size(), 2U);
-  const Layout half{.size = 16 * kGiB};
+  const Layout half{.size = 32 * kGiB};
   const Layout page{.size = 4096, .align = 4 * kMiB};
   const Address first = must(bin, half);
   const Address second = must(bin, page);
-  const Address third = must(bin, {.size = 15 * kGiB});
-  EXPECT_EQ(bin.extent_at(first + 5 * kGiB).size, 16 * kGiB);
-  EXPECT_EQ(bin.extent_at(third + 14 * kGiB).start, third);
+  const Address third = must(bin, {.size = 31 * kGiB});
+  EXPECT_EQ(bin.extent_at(first + 5 * kGiB).size, 32 * kGiB);
+  EXPECT_EQ(bin.extent_at(third + 30 * kGiB).start, third);
   expect_allocate_refused(bin, half, HeapError::exhausted);
-  expect_allocate_refused(bin, {.size = 33 * kGiB}, HeapError::unsupported);
+  expect_allocate_refused(bin, {.size = 66 * kGiB}, HeapError::unsupported);
   EXPECT_TRUE(bin.deallocate(first, half));
-  EXPECT_TRUE(bin.deallocate(third, {.size = 15 * kGiB}));
+  EXPECT_TRUE(bin.deallocate(third, {.size = 31 * kGiB}));
   EXPECT_TRUE(bin.deallocate(second, page));
   EXPECT_TRUE(is_one_free_run(bin));
   EXPECT_EQ(unsound(bin), "");

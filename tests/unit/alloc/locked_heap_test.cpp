@@ -185,13 +185,16 @@ TEST_F(Locked, AChangeOfTheHeapShowsInTheGeneration) {
 }
 
 TEST_F(Locked, OwnerTellsWhatHoldsAnAddress) {
+  const Address first = must(16);
   const Address block = must(64);
-  static_cast<void>(must(8));
+  const Address last = must(16);
   ASSERT_TRUE(heap_.deallocate(block, {.size = 64, .align = 8}));
   EXPECT_EQ(heap_.owner(block + 63).value(),
             (Extent{.start = block, .size = 64, .state = ExtentState::free}));
-  EXPECT_EQ(heap_.owner(block + 64).value(),
-            (Extent{.start = block + 64, .size = 8, .state = ExtentState::live}));
+  for (const Address live : {first, last}) {
+    EXPECT_EQ(heap_.owner(live + 15).value(),
+              (Extent{.start = live, .size = 16, .state = ExtentState::live}));
+  }
   EXPECT_EQ(heap_.owner(region_.start()).value().state, ExtentState::metadata);
   for (const Address outside : {Address{0}, region_.start() - 1, region_.end(), ~Address{0}}) {
     EXPECT_EQ(heap_.owner(outside), fail(HeapError::outside_heap));
@@ -221,22 +224,30 @@ TEST_F(Locked, ChecksInSteps) {
 }
 
 TEST_F(Locked, CheckReportsDamage) {
-  const Address block = must(64);
-  static_cast<void>(must(64));
-  ASSERT_TRUE(heap_.deallocate(block, {.size = 64, .align = 8}));
-  std::memset(bytes_at(block), 'A', 16);
+  // Several of one size, so that some are in a list and have links to damage.
+  std::array<Address, 4> blocks{};
+  for (Address& block : blocks) {
+    block = must(64);
+    static_cast<void>(must(64));
+  }
+  for (const Address block : blocks) {
+    ASSERT_TRUE(heap_.deallocate(block, {.size = 64, .align = 8}));
+  }
+  EXPECT_TRUE(heap_.check(region_.start(), 1000));
+  for (const Address block : blocks) std::memset(bytes_at(block), 'A', 16);
   const auto checked = heap_.check(region_.start(), 1000);
   ASSERT_FALSE(checked.has_value());
-  EXPECT_EQ(checked.error().address, block);
+  EXPECT_NE(std::ranges::find(blocks, checked.error().address), blocks.end());
   EXPECT_TRUE(heap_.reset("bin", region_.range()));
   EXPECT_TRUE(heap_.check(region_.start(), 1000));
 }
 
 TEST_F(Locked, ReallocateGrowsInPlaceWhereItCan) {
-  const Address block = must(100);
-  std::memset(bytes_at(block), 7, 100);
-  EXPECT_EQ(heap_.reallocate(block, {.size = 100, .align = 8}, 1000), block);
-  EXPECT_EQ(heap_.reallocate(block, {.size = 1000, .align = 8}, 40), block);
+  const Address block = must(1100);
+  std::memset(bytes_at(block), 7, 1100);
+  EXPECT_EQ(heap_.reallocate(block, {.size = 1100, .align = 8}, 4000), block);
+  EXPECT_TRUE(filled_with(block, 1100, 7));
+  EXPECT_EQ(heap_.reallocate(block, {.size = 4000, .align = 8}, 40), block);
   EXPECT_TRUE(filled_with(block, 40, 7));
   EXPECT_EQ(heap_.stats().allocations, 1U);
   EXPECT_EQ(heap_.stats().live_blocks, 1U);
@@ -246,11 +257,13 @@ TEST_F(Locked, ReallocateGrowsInPlaceWhereItCan) {
 TEST_F(Locked, ReallocateMovesAndKeepsTheBytes) {
   for (const std::size_t align : {1U, 8U, 16U, 256U, 1024U}) {
     const Layout layout{.size = 100, .align = align};
+    // Of three in a row the one in the middle has another behind it, upwards or
+    // downwards.
+    const Address first = must(100, align);
     const Address block = must(100, align);
-    // Longer than the padding before the block, so it comes to lie behind it.
-    const Address wall = must(1100);
+    const Address last = must(100, align);
     for (std::size_t i = 0; i < 100; ++i) bytes_at(block)[i] = static_cast<unsigned char>(i * 3);
-    const auto moved = heap_.reallocate(block, layout, 300);
+    const auto moved = heap_.reallocate(block, layout, align + 300);
     ASSERT_TRUE(moved.has_value());
     EXPECT_NE(*moved, block);
     EXPECT_EQ(*moved % align, 0U);
@@ -258,10 +271,11 @@ TEST_F(Locked, ReallocateMovesAndKeepsTheBytes) {
       ASSERT_EQ(bytes_at(*moved)[i], static_cast<unsigned char>(i * 3));
     }
     EXPECT_EQ(heap_.owner(block).value().state, ExtentState::free);
-    EXPECT_EQ(heap_.stats().live_blocks, 2U);
-    EXPECT_EQ(heap_.stats().requested_bytes, 1400U);
-    EXPECT_TRUE(heap_.deallocate(*moved, {.size = 300, .align = align}));
-    EXPECT_TRUE(heap_.deallocate(wall, {.size = 1100, .align = 8}));
+    EXPECT_EQ(heap_.stats().live_blocks, 3U);
+    EXPECT_EQ(heap_.stats().requested_bytes, align + 500U);
+    EXPECT_TRUE(heap_.deallocate(*moved, {.size = align + 300, .align = align}));
+    EXPECT_TRUE(heap_.deallocate(first, layout));
+    EXPECT_TRUE(heap_.deallocate(last, layout));
   }
   EXPECT_EQ(heap_.stats().failures, 0U);
 }
@@ -301,13 +315,13 @@ TEST_F(Locked, ARefusedReallocateLeavesTheBlock) {
   refused(block, layout, ~std::size_t{0}, HeapError::unsupported, 1);
   refused(block, {.size = 200}, 300, HeapError::wrong_layout, 0);
   refused(block + 8, layout, 300, HeapError::inside_block, 0);
-  refused(region_.end() - 64, layout, 300, HeapError::not_allocated, 0);
+  refused(align_down(region_.start() + 8192, 64), layout, 300, HeapError::not_allocated, 0);
   refused(region_.end(), layout, 300, HeapError::outside_heap, 0);
   EXPECT_TRUE(heap_.deallocate(block, layout));
 }
 
 TEST_F(Locked, PassesTheBinsOn) {
-  std::array<BinStats, 200> bins;
+  std::array<BinStats, 400> bins;
   const std::size_t count = heap_.bins(0, bins);
   EXPECT_GT(count, 100U);
   std::uint64_t free_bytes = 0;
@@ -362,9 +376,10 @@ TEST_F(LockCount, EveryCallTakesTheLockOnceAndGivesItBack) {
   EXPECT_EQ(taken_by([&] { static_cast<void>(heap_.owner(block)); }), 1);
   EXPECT_EQ(taken_by([&] { static_cast<void>(heap_.walk(region_.start(), extents)); }), 1);
   EXPECT_EQ(taken_by([&] { static_cast<void>(heap_.check(region_.start(), 4)); }), 1);
-  EXPECT_EQ(taken_by([&] { EXPECT_TRUE(heap_.reallocate(block, kLayout, 200)); }), 1);
-  EXPECT_EQ(taken_by([&] { EXPECT_TRUE(heap_.deallocate(block, {.size = 200})); }), 1);
-  EXPECT_EQ(taken_by([&] { block = heap_.allocate(kLayout).value(); }), 1);
+  EXPECT_EQ(taken_by([&] { EXPECT_TRUE(heap_.deallocate(block, kLayout)); }), 1);
+  // A large block can grow where it is, for which one time is enough.
+  EXPECT_EQ(taken_by([&] { block = heap_.allocate({.size = 1100}).value(); }), 1);
+  EXPECT_EQ(taken_by([&] { EXPECT_EQ(heap_.reallocate(block, {.size = 1100}, 1200), block); }), 1);
   EXPECT_EQ(taken_by([&] { EXPECT_TRUE(heap_.deallocate_unsized(block)); }), 1);
 }
 

@@ -1,7 +1,6 @@
 # The unit tests of alloc/, and the test that installs it and uses it from
 # another project.
 heapscope_unit_test(alloc
-  unit/alloc/best_fit_test.cpp
   unit/alloc/bin_damage_test.cpp
   unit/alloc/bin_test.cpp
   unit/alloc/block_map_test.cpp
@@ -9,6 +8,7 @@ heapscope_unit_test(alloc
   unit/alloc/conformance_test.cpp
   unit/alloc/exhaustive_test.cpp
   unit/alloc/first_fit_test.cpp
+  unit/alloc/good_fit_test.cpp
   unit/alloc/inspection_test.cpp
   unit/alloc/layout_test.cpp
   unit/alloc/locked_heap_test.cpp

@@ -140,11 +140,11 @@ TEST(HeapmapCommand, AnAddressAloneShowsAllFromThereOn) {
 
 TEST(HeapmapCommand, AHandleShowsItsBlock) {
   HeapmapRig rig;
-  const auto block = rig.handles.find(1);
-  const JsonReply reply = rig.json("heapmap a1");
+  const auto block = rig.handles.find(10);
+  const JsonReply reply = rig.json("heapmap a10");
   EXPECT_EQ(range_of(reply), (Range{.start = block->address, .end = block->address + 1000}));
   for (const std::uint64_t cell : cells_of(reply)) EXPECT_EQ(cell, 1000U);
-  EXPECT_EQ(range_of(rig.json("heapmap a1 4K")),
+  EXPECT_EQ(range_of(rig.json("heapmap a10 4K")),
             (Range{.start = block->address, .end = block->address + 4096}));
 }
 
@@ -254,10 +254,15 @@ TEST(HeapmapCommand, ThePictureShowsTheSameCells) {
     EXPECT_LE(row.size(), 12U + 40);
     for (const char c : row.substr(12)) {
       ASSERT_LT(cell, cells.size());
-      const std::uint64_t end = rig.range().start + (cell + 1) * cell_bytes;
+      const std::uint64_t start = rig.range().start + cell * cell_bytes;
+      const Range shown{.start = start, .end = std::min(start + cell_bytes, rig.range().end)};
       const std::uint64_t permille = cells[cell++];
-      // The map of the bin allocator comes first and is drawn as such.
-      const char full = end <= extents[0].end() ? 'm' : '#';
+      // The allocator's own memory, at both ends of the heap, is drawn as such.
+      const bool own = std::ranges::any_of(extents, [&](const alloc::Extent& extent) {
+        return extent.state == alloc::ExtentState::metadata && extent.start <= shown.start &&
+               shown.end <= extent.end();
+      });
+      const char full = own ? 'm' : '#';
       constexpr std::string_view kBetween = ":-=+*%";
       const char expected = permille == 0      ? '.'
                             : permille == 1000 ? full

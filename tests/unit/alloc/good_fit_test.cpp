@@ -1,8 +1,10 @@
-// The index of free runs by size: whatever was freed before, an allocation takes a
-// run of the smallest size that fits, and the figures count all of them.
+// The lists of free runs by size: whatever was freed before, an allocation finds a
+// run that fits, a large one in the first list that has one, and the figures count
+// all of them.
 #include <gtest/gtest.h>
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -55,6 +57,10 @@ class FreeRuns {
     const auto found = sizes_.lower_bound(size);
     return found == sizes_.end() ? 0 : *found;
   }
+  /// How many have a size from `first` to below `limit`.
+  [[nodiscard]] std::ptrdiff_t count_between(std::size_t first, std::size_t limit) const {
+    return std::distance(sizes_.lower_bound(first), sizes_.lower_bound(limit));
+  }
   [[nodiscard]] std::size_t largest() const { return sizes_.empty() ? 0 : *sizes_.rbegin(); }
 
   [[nodiscard]] std::vector<Extent> extents() const {
@@ -82,10 +88,10 @@ class FreeRuns {
 /// Which sizes a run of the test asks for.
 enum class Mix : std::uint8_t {
   equal,      ///< A few sizes over and over: long lists of runs of one size.
-  spread,     ///< Any size within one power of two: a deep trie.
+  spread,     ///< Any size within one power of two: lists of many sizes.
   edges,      ///< Around every power of two, and around the end of the exact bins.
   all_sizes,  ///< From 8 bytes to 64 KiB, small ones more often.
-  huge,       ///< Up to gibibytes, in a heap of the largest size.
+  huge,       ///< Up to gibibytes, in a heap of more than 4 GiB.
 };
 
 class SizeSource {
@@ -103,7 +109,7 @@ class SizeSource {
       case Mix::all_sizes:
         return random_.between(8, std::uint64_t{1} << random_.between(4, 16));
       case Mix::huge:
-        return random_.between(8, std::uint64_t{1} << random_.between(16, 32));
+        return random_.between(8, std::uint64_t{1} << random_.between(16, 30));
     }
     return 8;
   }
@@ -113,9 +119,9 @@ class SizeSource {
   RandomSource& random_;
 };
 
-class BestFitDriver {
+class FitDriver {
  public:
-  BestFitDriver(Mix mix, std::uint64_t seed, Range range) : random_(seed), sizes_(mix, random_) {
+  FitDriver(Mix mix, std::uint64_t seed, Range range) : random_(seed), sizes_(mix, random_) {
     bin_.initialize(range);
     const Extent all = only(extents_of(bin_), ExtentState::free).front();
     model_.give(all.start, all.size);
@@ -133,7 +139,7 @@ class BestFitDriver {
       } else {
         deallocate(static_cast<std::size_t>(random_.below(blocks_.size())));
       }
-      ASSERT_EQ(bin_.stats().largest_free_bytes, model_.largest());
+      ASSERT_LE(bin_.stats().largest_free_bytes, model_.largest());
       if (i % 256 == 0) compare();
     }
     while (!blocks_.empty()) deallocate(blocks_.size() - 1);
@@ -149,14 +155,37 @@ class BestFitDriver {
   bool allocate(std::size_t size) {
     const Layout layout{.size = size, .align = 8};
     const std::size_t usable = bin_.usable_size(layout);
-    const std::size_t best = model_.smallest_from(usable);
+    // What is kept aside counts as merged in the model.
+    const bool settled = random_.percent(50);
+    if (settled) bin_.settle();
     const auto address = bin_.allocate(layout);
-    EXPECT_EQ(address.has_value(), best != 0);
-    if (!address) return false;
-    EXPECT_EQ(model_.take(*address, usable), best) << "for " << size << " bytes";
+    const std::size_t own = class_of(usable);
+    if (!address) {
+      // Of a list of different sizes, only some are looked at.
+      const bool in_long_list =
+          usable >= kFirstWide && model_.smallest_from(next_class(own)) == 0 &&
+          model_.count_between(own, next_class(own)) > BinAllocator::kRunsLookedAt;
+      EXPECT_TRUE(model_.smallest_from(usable) == 0 || in_long_list) << size << " bytes";
+      return false;
+    }
+    const std::size_t next_larger = model_.smallest_from(next_class(own));
+    const std::size_t taken = model_.take(*address, usable);
+    EXPECT_GE(taken, usable) << size << " bytes are not free";
+    if (settled && usable >= kFirstWide && next_larger != 0) {
+      EXPECT_LE(class_of(taken), class_of(next_larger)) << "for " << size << " bytes";
+    }
     blocks_.push_back({.address = *address, .layout = layout});
     return true;
   }
+
+  /// From so many bytes on a list holds different sizes, in eighths of a doubling.
+  static constexpr std::size_t kFirstWide = 1024;
+  static std::size_t class_width(std::size_t size) { return std::bit_floor(size) / 8; }
+  /// The smallest size of the list that a size of at least kFirstWide is in.
+  static std::size_t class_of(std::size_t size) {
+    return size / class_width(size) * class_width(size);
+  }
+  static std::size_t next_class(std::size_t first) { return first + class_width(first); }
 
   void deallocate(std::size_t index) {
     const Block block = blocks_[index];
@@ -167,7 +196,7 @@ class BestFitDriver {
   }
 
   void compare() {
-    EXPECT_EQ(unsound(bin_), "");
+    EXPECT_EQ(unsound_settled(bin_), "");
     EXPECT_EQ(only(extents_of(bin_), ExtentState::free), model_.extents());
   }
 
@@ -178,18 +207,18 @@ class BestFitDriver {
   std::vector<Block> blocks_;
 };
 
-class BestFit : public ::testing::TestWithParam<Mix> {};
+class GoodFit : public ::testing::TestWithParam<Mix> {};
 
-TEST_P(BestFit, TakesTheSmallestSizeThatFits) {
-  const LazyRegion region(GetParam() == Mix::huge ? std::size_t{32} << 30 : std::size_t{6} << 20);
+TEST_P(GoodFit, TakesARunOfTheFirstListThatHasOne) {
+  const LazyRegion region(GetParam() == Mix::huge ? std::size_t{6} << 30 : std::size_t{6} << 20);
   for (const std::uint64_t seed : kSeeds) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    BestFitDriver(GetParam(), seed, region.range()).run();
+    FitDriver(GetParam(), seed, region.range()).run();
     if (HasFailure()) return;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Mixes, BestFit,
+INSTANTIATE_TEST_SUITE_P(Mixes, GoodFit,
                          ::testing::Values(Mix::equal, Mix::spread, Mix::edges, Mix::all_sizes,
                                            Mix::huge));
 
