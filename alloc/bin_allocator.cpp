@@ -8,7 +8,7 @@
 namespace heapscope::alloc {
 namespace {
 
-constexpr std::uint64_t kUnit = 16;
+constexpr std::uint64_t kUnit = kDefaultAlign;
 
 /// The granules that `size` bytes take; for size 0 more than any heap has.
 constexpr std::uint64_t granules_for(std::size_t size) { return (size - 1) / kUnit + 1; }
@@ -383,7 +383,7 @@ typename BasicBinAllocator<kLevel>::Freed BasicBinAllocator<kLevel>::give_back(A
       return Freed::not_live;
   }
   // Bit 63 was set above, whatever starts there.
-  if (granules >= 63) [[unlikely]]
+  if (granules >= Bins::kExactSizes) [[unlikely]]
     return give_back_far(address, size);
   const std::uint64_t bit = BlockMap::bit(start);
   const std::uint64_t below = bit - 1;

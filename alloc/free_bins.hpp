@@ -7,11 +7,13 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "alloc/block_map.hpp"
 #include "alloc/hardening.hpp"
 #include "alloc/inspection.hpp"
 #include "alloc/layout.hpp"
+#include "base/panic.hpp"
 
 namespace heapscope::alloc {
 
@@ -26,7 +28,7 @@ namespace heapscope::alloc {
 template <Hardening kLevel>
 class FreeBins {
  public:
-  static constexpr std::uint64_t kGranuleBytes = 16;
+  static constexpr std::uint64_t kGranuleBytes = kDefaultAlign;
   /// Runs of up to so many granules are in a list of exactly their size.
   static constexpr std::uint64_t kExactSizes = 63;
   /// List 63 is for no size, so that a word holds the bits of all exact sizes and
@@ -119,40 +121,19 @@ class FreeBins {
     if (bin >= kFirstWide) [[unlikely]]
       wide_granules_[bin - kFirstWide] -= size;
     if (first_[bin] == run) return pop(bin);
-    const Granule next = links(run).next;
-    const Granule previous = links(run).previous;
-    if (!leads_back(previous, run, &Links::next)) [[unlikely]]
+    if (!unlink(run, bin)) [[unlikely]]
       report_damage(run);
-    if (next != kNoGranule) {
-      if (!leads_back(next, run, &Links::previous)) [[unlikely]]
-        report_damage(run);
-      links(next).previous = previous;
-    }
-    links(previous).next = next;
-    --count_[bin];
   }
 
   /// remove() for a run of an exact size where that takes only a few looks; else
   /// false, and nothing has changed.
   [[nodiscard]] bool try_remove_exact(std::uint64_t run, std::uint64_t size) {
     const std::uint64_t bin = size - 1;
+    if (first_[bin] != run) return unlink(run, bin);
     const Granule next = links(run).next;
-    if (first_[bin] == run) {
-      if (next != kNoGranule && !shows_next(run, next, size)) [[unlikely]]
-        return false;
-      advance_exact(bin, next);
-      return true;
-    }
-    const Granule previous = links(run).previous;
-    if (!leads_back(previous, run, &Links::next)) [[unlikely]]
+    if (next != kNoGranule && !shows_next(run, next, size)) [[unlikely]]
       return false;
-    if (next != kNoGranule) {
-      if (!leads_back(next, run, &Links::previous)) [[unlikely]]
-        return false;
-      links(next).previous = previous;
-    }
-    links(previous).next = next;
-    --count_[bin];
+    advance_exact(bin, next);
     return true;
   }
 
@@ -244,6 +225,22 @@ class FreeBins {
     return map_->free_run_starts_at(to) && links(to).*back == run;
   }
 
+  /// Takes out a run that is not the first of its list; false, with nothing changed,
+  /// where a link of it is wrong.
+  [[nodiscard, gnu::always_inline]] bool unlink(std::uint64_t run, std::uint64_t bin) {
+    const Granule next = links(run).next;
+    const Granule previous = links(run).previous;
+    if (!leads_back(previous, run, &Links::next)) [[unlikely]]
+      return false;
+    if (next != kNoGranule) {
+      if (!leads_back(next, run, &Links::previous)) [[unlikely]]
+        return false;
+      links(next).previous = previous;
+    }
+    links(previous).next = next;
+    --count_[bin];
+    return true;
+  }
   void push(std::uint64_t run, std::uint64_t bin) {
     const std::uint64_t second = first_[bin];
     links(run).next = static_cast<Granule>(second);

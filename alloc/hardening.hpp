@@ -8,7 +8,6 @@ namespace heapscope::alloc {
 enum class Hardening : std::uint8_t {
   none,      ///< A free and the links in free memory are taken as they come.
   standard,  ///< Both are checked against records that lie outside the blocks. "default".
-  full,      ///< Red zones, poison, quarantine and checks of the whole heap as well.
 };
 
 }  // namespace heapscope::alloc

@@ -67,6 +67,12 @@ void make_free_runs(BinAllocator& bin, const std::vector<std::size_t>& sizes) {
   ASSERT_TRUE(bin.deallocate(last, kLast));
 }
 
+// A run's first words are the numbers of the next and the previous run; the first
+// of a list does not keep the latter.
+
+constexpr std::size_t kNext = 0;
+constexpr std::size_t kPrevious = kWordBytes;
+
 /// A heap of such runs, and what a test needs to know to write wrong links.
 class FreeRunLinks {
  public:
@@ -94,6 +100,15 @@ class FreeRunLinks {
   [[nodiscard]] bool is_first(const Extent& run) const {
     return std::ranges::none_of(
         runs_, [&](const Extent& other) { return read_word(other.start) == number_of(run.start); });
+  }
+  /// Calls `function` with each link that is kept: its run and its place.
+  template <class Function>
+  void for_each_link(Function function) const {
+    for (const Extent& run : runs_) {
+      const bool first = is_first(run);
+      function(run, run.start + kNext);
+      if (!first) function(run, run.start + kPrevious);
+    }
   }
   /// A live block that has the run beside it, and no other.
   [[nodiscard]] Address live_beside(const Extent& run) const {
@@ -139,12 +154,6 @@ std::string damage_at(const Extent& run) {
   return text.data();
 }
 
-// A run's first words are the numbers of the next and the previous run; the first
-// of a list does not keep the latter.
-
-constexpr std::size_t kNext = 0;
-constexpr std::size_t kPrevious = kWordBytes;
-
 const std::vector<std::size_t> kSmallRuns = {32, 64, 64, 64, 64, 1008, 1008, 128};
 const std::vector<std::size_t> kLargeRuns = {1024, 1024, 1024, 1280, 2048, 2304, 4096, 4096};
 
@@ -154,24 +163,20 @@ class BinLinks : public ::testing::TestWithParam<std::vector<std::size_t>> {
 };
 
 TEST_P(BinLinks, CheckFindsEveryOverwrittenOne) {
-  for (const Extent& run : links_.runs()) {
-    const bool first = links_.is_first(run);
-    for (const std::size_t link : {kNext, kPrevious}) {
-      if (first && link == kPrevious) continue;
-      const Word right = read_word(run.start + link);
-      std::vector<Word> values = links_.wrong_links(run);
-      for (const Extent& other : links_.runs()) values.push_back(links_.number_of(other.start));
-      values.push_back(FreeRunLinks::kNone);
-      values.push_back(0);
-      for (const Word wrong : values) {
-        if (wrong == right) continue;
-        write_word(run.start + link, wrong);
-        EXPECT_NE(damage_in(links_.heap()), "") << "link " << link << " of a run of " << run.size
-                                                << " bytes: " << wrong << " instead of " << right;
-      }
-      write_word(run.start + link, right);
+  links_.for_each_link([&](const Extent& run, Address link) {
+    const Word right = read_word(link);
+    std::vector<Word> values = links_.wrong_links(run);
+    for (const Extent& other : links_.runs()) values.push_back(links_.number_of(other.start));
+    values.push_back(FreeRunLinks::kNone);
+    values.push_back(0);
+    for (const Word wrong : values) {
+      if (wrong == right) continue;
+      write_word(link, wrong);
+      EXPECT_NE(damage_in(links_.heap()), "") << "link " << link - run.start << " of a run of "
+                                              << run.size << ": " << wrong << ", not " << right;
     }
-  }
+    write_word(link, right);
+  });
   EXPECT_EQ(unsound(links_.bin()), "");
 }
 
@@ -191,24 +196,20 @@ TEST_P(BinLinksDeathTest, AWrongNextOfTheFirstRunPanicsWhenItIsTaken) {
 }
 
 TEST_P(BinLinksDeathTest, AWrongLinkPanicsWhenTheRunMerges) {
-  for (const Extent& run : links_.runs()) {
-    const bool first = links_.is_first(run);
-    for (const std::size_t link : {kNext, kPrevious}) {
-      if (first && link == kPrevious) continue;
-      const Word right = read_word(run.start + link);
-      for (const Word wrong : links_.wrong_links(run)) {
-        write_word(run.start + link, wrong);
-        EXPECT_DEATH(
-            {
-              static_cast<void>(links_.bin().deallocate_unsized(links_.live_beside(run)));
-              links_.bin().settle();
-            },
-            damage_at(run))
-            << "link " << link << " of a run of " << run.size << " bytes: " << wrong;
-      }
-      write_word(run.start + link, right);
+  links_.for_each_link([&](const Extent& run, Address link) {
+    const Word right = read_word(link);
+    for (const Word wrong : links_.wrong_links(run)) {
+      write_word(link, wrong);
+      EXPECT_DEATH(
+          {
+            static_cast<void>(links_.bin().deallocate_unsized(links_.live_beside(run)));
+            links_.bin().settle();
+          },
+          damage_at(run))
+          << "link " << link - run.start << " of a run of " << run.size << " bytes: " << wrong;
     }
-  }
+    write_word(link, right);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Runs, BinLinks, ::testing::Values(kSmallRuns, kLargeRuns));
