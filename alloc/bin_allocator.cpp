@@ -588,6 +588,12 @@ HeapError BasicBinAllocator<kLevel>::reason(Freed freed, Address address) const 
 }
 
 template <Hardening kLevel>
+HeapError BasicBinAllocator<kLevel>::misaligned(Address address, const Layout& layout) const {
+  const Freed found = examine(address, granules_for(layout.size));
+  return found == Freed::yes ? HeapError::wrong_layout : reason(found, address);
+}
+
+template <Hardening kLevel>
 HeapError BasicBinAllocator<kLevel>::inside_or_free(Address address) const {
   const bool live = extent_at(address).state == ExtentState::live;
   return live ? HeapError::inside_block : HeapError::not_allocated;
@@ -611,6 +617,7 @@ Result<void, HeapError> BasicBinAllocator<kLevel>::resize_in_place(Address addre
   if (const Freed found = examine(address, before); found != Freed::yes) {
     return fail(reason(found, address));
   }
+  if (!may_have(address, layout.align)) return fail(HeapError::wrong_layout);
   if (!servable({.size = size, .align = layout.align})) {
     ++failures_;
     return fail(HeapError::unsupported);

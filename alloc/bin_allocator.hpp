@@ -25,7 +25,8 @@ namespace heapscope::alloc {
 /// kPockets kept blocks are merged by one.
 ///
 /// Unless hardening is `none`, every free is checked exactly: a live block must
-/// start at the address, and the layout's size must be that block's to the granule.
+/// start at the address, the layout's size must be that block's to the granule, and
+/// its alignment one that the address has (whatever the hardening).
 template <Hardening kLevel>
 class BasicBinAllocator {
  public:
@@ -49,6 +50,8 @@ class BasicBinAllocator {
   }
   [[nodiscard, gnu::always_inline]] Result<void, HeapError> deallocate(Address address,
                                                                        const Layout& layout) {
+    if (layout.align != kGranuleBytes && !may_have(address, layout.align)) [[unlikely]]
+      return fail(misaligned(address, layout));
     const Freed freed = give_back(address, layout.size);
     if (freed == Freed::yes) [[likely]]
       return {};
@@ -135,6 +138,12 @@ class BasicBinAllocator {
   }
   [[nodiscard]] Freed examine(Address address, std::uint64_t size) const;
   [[nodiscard, gnu::cold]] HeapError reason(Freed freed, Address address) const;
+  /// Whether a block with that alignment may lie there.
+  [[nodiscard]] static bool may_have(Address address, std::size_t align) {
+    return is_power_of_two(align) && (address & (align - 1)) == 0;
+  }
+  /// The error of a free with an alignment that its block cannot have.
+  [[nodiscard, gnu::cold]] HeapError misaligned(Address address, const Layout& layout) const;
   [[nodiscard, gnu::cold]] HeapError inside_or_free(Address address) const;
   [[nodiscard, gnu::noinline]] bool settle_pockets();
   [[nodiscard]] bool in_pocket(std::uint64_t start, std::uint64_t size) const;

@@ -39,9 +39,9 @@ constexpr CommandRecord kCrash{
         "interrupts masked; allocator, a write while the heap's lock is held; handler, a read on "
         "the stack of the exception handlers; handler-stack, calls without end there; delete, of "
         "an address that new never gave. heap writes over a block that it freed, as a use after "
-        "free does; bin keeps its links there and panics when it meets them, bump has none. spin, "
-        "with -c, never ends and masks interrupts: that core is lost until the next reboot. With "
-        "-c all, all four cores do it in the same moment.",
+        "free does, and leaves two others; bin keeps its links there and panics when it meets "
+        "them, bump has none. spin, with -c, never ends and masks interrupts: that core is lost "
+        "until the next reboot. With -c all, all four cores do it in the same moment.",
     .options = kCrashOptions,
     .examples = kCrashExamples,
     .min_arguments = 1,

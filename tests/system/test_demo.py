@@ -92,12 +92,14 @@ def test_every_block_has_its_row_if_asked(json_shell: Shell) -> None:
 def test_the_holes_of_a_heap_are_filled(own_machines: Machines) -> None:
     shell = own_machines.boot(f"{JSON} heap.size=64K")
     blocks = shell.result("alloc 48 -n 20")["blocks"]
-    shell.result("free " + " ".join(block["id"] for block in blocks[::2]))
-    rows = shell.result("demo map 10 -v")["growth"]
-    # But for one that merged with free memory beside the blocks.
-    holes = {block["address"] for block in blocks[::2]}
-    assert len(holes & {row["address"] for row in rows}) >= 9
-    assert figures(shell)["live_blocks"] == 10
+    # Between two that stay: the outer ones may merge with what is free beside them.
+    holes = blocks[1:-1:2]
+    shell.result("free " + " ".join(block["id"] for block in holes))
+    rows = shell.result("demo map 9 -v")["growth"]
+    filled = {row["address"] for row in rows} & {block["address"] for block in holes}
+    # The last one freed is kept open, for it may yet grow; it need not be the next used.
+    assert len(filled) >= 8
+    assert figures(shell)["live_blocks"] == 11
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,29 +20,24 @@ struct AllocatorTraits {
   static constexpr bool kReturnsMemory = true;
   /// What every free run's start is aligned to.
   static constexpr std::size_t kFreeAlign = 8;
-  /// Whether a free is refused for an alignment that the block cannot have.
-  static constexpr bool kChecksAlign = true;
 };
 
 template <>
 struct AllocatorTraits<BinAllocator> {
   static constexpr bool kReturnsMemory = true;
   static constexpr std::size_t kFreeAlign = BinAllocator::kGranuleBytes;
-  static constexpr bool kChecksAlign = false;
 };
 
 template <>
 struct AllocatorTraits<BumpAllocator> {
   static constexpr bool kReturnsMemory = false;
   static constexpr std::size_t kFreeAlign = 1;
-  static constexpr bool kChecksAlign = true;
 };
 
 template <>
 struct AllocatorTraits<FirstFitAllocator> {
   static constexpr bool kReturnsMemory = true;
   static constexpr std::size_t kFreeAlign = FirstFitAllocator::kUnit;
-  static constexpr bool kChecksAlign = true;
 };
 
 }  // namespace heapscope::alloc

@@ -335,9 +335,11 @@ TEST_F(BinRefusals, NoSizeAtAllAnywhere) {
   }
 }
 
-TEST_F(BinRefusals, NothingForAnotherAlignmentWhichIsNoneOfItsRecords) {
-  EXPECT_TRUE(bin_.deallocate(block_, {.size = 100, .align = 4096}));
-  EXPECT_TRUE(bin_.deallocate(before_, {.size = 100, .align = 1}));
+TEST_F(BinRefusals, AnAlignmentThatTheAddressHasNot) {
+  for (const std::size_t align : {4096UL, 3UL, 0UL}) {
+    refused(block_, {.size = 100, .align = align}, HeapError::wrong_layout);
+  }
+  EXPECT_TRUE(bin_.deallocate(block_, {.size = 100, .align = 1}));
 }
 
 /// Blocks of all kinds of lengths, at all kinds of places in the words of the map.

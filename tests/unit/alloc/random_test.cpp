@@ -152,8 +152,10 @@ class RandomDriver {
   void free_wrongly() {
     const Address address = shadow_.any(random_);
     const Layout layout = shadow_.block(address).layout;
-    const Layout wrong{.size = 0, .align = layout.align};
-    EXPECT_EQ(allocator_.deallocate(address, wrong), fail(HeapError::wrong_layout));
+    for (const Layout& wrong :
+         {Layout{.size = layout.size, .align = 3}, Layout{.size = 0, .align = layout.align}}) {
+      EXPECT_EQ(allocator_.deallocate(address, wrong), fail(HeapError::wrong_layout));
+    }
     EXPECT_EQ(allocator_.deallocate(region_.end() + address, layout),
               fail(HeapError::outside_heap));
   }
