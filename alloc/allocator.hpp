@@ -40,7 +40,7 @@ namespace heapscope::alloc {
 ///         next_ = range.start;
 ///         end_ = range.end;
 ///       }
-///       Result<Address, HeapError> allocate(const Layout& layout) {
+///       Result<Address, HeapError> allocate(Layout layout) {
 ///         const std::size_t padding = (0 - next_) & (layout.align - 1);
 ///         const std::size_t room = end_ - next_;
 ///         if (!layout.valid()) return fail(figures_.refused(HeapError::unsupported));
@@ -51,11 +51,11 @@ namespace heapscope::alloc {
 ///         figures_.allocated(padding + layout.size, layout.size);
 ///         return next_ - layout.size;
 ///       }
-///       Result<void, HeapError> deallocate(Address, const Layout&) {
+///       Result<void, HeapError> deallocate(Address, Layout) {
 ///         figures_.freed(0, 0);
 ///         return {};
 ///       }
-///       std::size_t usable_size(const Layout& layout) const { return layout.size; }
+///       std::size_t usable_size(Layout layout) const { return layout.size; }
 ///       Stats stats() const { return figures_.stats(end_ - next_); }
 ///
 ///      private:

@@ -15,231 +15,370 @@ constexpr std::uint64_t granules_for(std::size_t size) { return (size - 1) / kUn
 
 struct Plan {
   Address storage = 0;
+  Address slabs = 0;
   Address base = 0;
   Granule granules = 0;
 };
 
-/// How a range is divided: the map first, then as many granules as it can
-/// describe in what is left. No granules where the range is too small.
-Plan plan_for(Range range) {
+/// How a range is divided: the map and the records of slabs first, then as many
+/// granules as they can describe in what is left. No granules where the range is
+/// too small.
+Plan plan_for(Range range, bool with_slabs) {
   if (range.empty() || range.start > UINT64_MAX - (kUnit - 1)) return {};
   const std::uint64_t start = (range.start + kUnit - 1) / kUnit * kUnit;
   if (start >= range.end) return {};
+  const auto slab_bytes = [with_slabs](std::uint64_t granules) {
+    return with_slabs ? Slabs::storage_bytes(granules) : 0;
+  };
   const std::uint64_t room = (range.end - start) / kUnit;
   std::uint64_t fits = 0;
   std::uint64_t too_many = std::min(room, BlockMap::kMaxGranules) + 1;
   while (too_many - fits > 1) {
     const std::uint64_t middle = fits + (too_many - fits) / 2;
-    const std::uint64_t needed = BlockMap::storage_bytes(middle) / kUnit + middle;
-    (needed <= room ? fits : too_many) = middle;
+    const std::uint64_t records = BlockMap::storage_bytes(middle) + slab_bytes(middle);
+    (records / kUnit + middle <= room ? fits : too_many) = middle;
   }
+  const std::uint64_t slabs = start + BlockMap::storage_bytes(fits);
   return {.storage = static_cast<Address>(start),
-          .base = static_cast<Address>(start + BlockMap::storage_bytes(fits)),
+          .slabs = static_cast<Address>(slabs),
+          .base = static_cast<Address>(slabs + slab_bytes(fits)),
           .granules = static_cast<Granule>(fits)};
 }
 
 }  // namespace
 
-template <Hardening kLevel>
-bool BasicBinAllocator<kLevel>::can_manage(Range range) {
-  return plan_for(range).granules > 0;
+template <Hardening kLevel, bool kWithSlabs>
+bool BasicBinAllocator<kLevel, kWithSlabs>::can_manage(Range range) {
+  return plan_for(range, kWithSlabs).granules > 0;
 }
 
-template <Hardening kLevel>
-void BasicBinAllocator<kLevel>::initialize(Range range) {
-  const Plan plan = plan_for(range);
+template <Hardening kLevel, bool kWithSlabs>
+void BasicBinAllocator<kLevel, kWithSlabs>::initialize(Range range) {
+  const Plan plan = plan_for(range, kWithSlabs);
   if (plan.granules == 0) panic("bin allocator: {} bytes are too few", range.size());
   range_ = range;
   base_ = plan.base;
-  pockets_ = {};
-  requested_ = used_ = allocations_ = peak_ = frees_ = failures_ = 0;
+  headroom_ = requested_ = peak_ = failures_ = 0;
+  no_slab_ = {};
+  classes_.fill({.slab = &no_slab_});
+  frees_ = {};
+  spare_ = kNoLine;
   map_.initialize(reinterpret_cast<std::uint64_t*>(plan.storage), plan.granules);
+  if constexpr (kWithSlabs) {
+    slabs_.initialize(reinterpret_cast<std::uint64_t*>(plan.slabs), plan.granules);
+    class_count_ = Slabs::classes_for(plan.granules);
+  }
   bins_.initialize(&map_, base_);
   map_.set_start(0);
   map_.set_free(0);
   bins_.victim = {.start = 0, .end = plan.granules};
 }
 
-template <Hardening kLevel>
-bool BasicBinAllocator<kLevel>::servable(const Layout& layout) const {
+template <Hardening kLevel, bool kWithSlabs>
+bool BasicBinAllocator<kLevel, kWithSlabs>::servable(Layout layout) const {
   if (!layout.valid()) return false;
   const std::size_t room = limit() - base_;
   const std::size_t padding = (0 - base_) & (layout.align - 1);
   return padding <= room && layout.size <= room - padding;
 }
 
-template <Hardening kLevel>
-std::size_t BasicBinAllocator<kLevel>::usable_size(const Layout& layout) const {
+template <Hardening kLevel, bool kWithSlabs>
+std::size_t BasicBinAllocator<kLevel, kWithSlabs>::usable_size(Layout layout) const {
   return granules_for(layout.size) * kGranuleBytes;
 }
 
-template <Hardening kLevel>
-HeapError BasicBinAllocator<kLevel>::refusal(const Layout& layout) {
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::refuse(Layout layout) {
   ++failures_;
-  return servable(layout) ? HeapError::exhausted : HeapError::unsupported;
+  return fail(servable(layout) ? HeapError::exhausted : HeapError::unsupported);
 }
 
-// --- Allocation ---
+// --- Slabs ---
 
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::take(std::size_t size, std::size_t align) {
-  const std::size_t pocket = (size - 1) / kUnit;
-  if (align != kUnit || pocket >= kPockets) [[unlikely]]
-    return take_general(size, align);
-  const Address kept = pockets_[pocket];
-  if (kept != 0) {
-    pockets_[pocket] = 0;
-    count_allocation(size, pocket + 1);
-    return kept;
-  }
-  const std::uint64_t larger = bins_.filled_exact() >> pocket;
-  if (larger != 0) return (larger & 1) != 0 ? take_exact(size) : take_split(size);
-  OpenRun& victim = bins_.victim;
-  const std::uint64_t start = victim.end - pocket - 1;
-  if (victim.size() <= pocket + 1) [[unlikely]]
-    return take_wide(size);
-  BlockMap::Word* const word = map_.word_of(start);
-  const std::uint64_t starts = word->starts;
-  if (starts == 0) [[unlikely]]
-    return take_wide(size);
-  word->starts = starts | BlockMap::bit(start);
-  victim.end = static_cast<Granule>(start);
-  count_allocation(size, pocket + 1);
-  return address_of(start);
-}
-
-/// Anything but a small block of the usual alignment whose size was kept aside.
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::take_general(std::size_t size, std::size_t align) {
-  if (size - 1 >= map_.granules() * kGranuleBytes || !is_power_of_two(align)) return 0;
-  if (align > kUnit) return take_aligned(size, align);
-  const std::uint64_t bin = (size - 1) / kUnit;
-  if (bin >= Bins::kExactSizes) return take_large(size);
-  if (bin < kPockets && pockets_[bin] != 0) return take(size, kUnit);
-  const std::uint64_t larger = bins_.filled_exact() >> bin;
-  if (larger == 0) return take_wide(size);
-  return (larger & 1) != 0 ? take_exact(size) : take_split(size);
-}
-
-/// Where there is a free run of exactly that size.
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::take_exact(std::size_t size) {
-  const std::uint64_t bin = (size - 1) / kUnit;
-  const std::uint64_t run = bins_.first(bin);
-  const std::uint64_t next = bins_.unchecked_next(run);
-  if (next == kNoGranule || bins_.shows_next(run, next, bin + 1)) [[likely]] {
-    bins_.advance_exact(bin, next);
+/// The slab that this class was allocated from is full, or it had none.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::allocate_from_next_slab(
+    std::size_t size) {
+  const std::uint64_t granules = (size + kUnit - 1) / kUnit;
+  if (granules - 1 >= class_count_) return allocate_run(size);
+  Line line = slabs_.first(granules);
+  if (line != kNoLine) {
+    slabs_.unlink(line, granules);
   } else {
-    bins_.remove_first(bin, bin + 1);
+    line = new_slab(granules);
+    if (line == kNoLine) [[unlikely]]
+      return allocate_run(size);
   }
-  map_.clear_free(run);
-  count_allocation(size, bin + 1);
-  return address_of(run);
+  const std::uint64_t start = std::uint64_t{line} * Slabs::kLineGranules;
+  SizeClass& size_class = classes_[granules];
+  size_class.slab = map_.word_of(start);
+  size_class.base = address_of(start);
+  return allocate_usual(size);
 }
 
-/// Where the smallest list that is not empty holds runs of up to 1 KiB that are
-/// larger: what is left of one is the next victim, unless the present one is the
-/// better fit.
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::take_split(std::size_t size) {
-  const std::uint64_t bin = (size - 1) / kUnit;
-  const std::uint64_t larger = bin + BlockMap::lowest(bins_.filled_exact() >> bin);
-  const std::uint64_t victim_size = bins_.victim.size();
-  const std::uint64_t latest_size = bins_.latest.size();
-  if (latest_size > bin && latest_size <= larger) return from_open(bins_.latest, size);
-  if (victim_size > bin && victim_size <= larger) return from_open(bins_.victim, size);
-  const std::uint64_t run = bins_.first(larger);
-  bins_.remove_first(larger, larger + 1);
-  const std::uint64_t start = run + (larger - bin);
-  map_.set_start(start);
-  replace_open(bins_.victim, {.start = run, .end = start});
-  count_allocation(size, bin + 1);
-  return address_of(start);
+/// A slab with nothing but free slots, in no list; kNoLine where no line is to be had.
+template <Hardening kLevel, bool kWithSlabs>
+Line BasicBinAllocator<kLevel, kWithSlabs>::new_slab(std::uint64_t size_class) {
+  Line line = spare_;
+  if (line != kNoLine && is_empty(line)) {
+    drop_slab(line);
+  } else {
+    const std::uint64_t start = take_line();
+    if (start == kNoGranule) return kNoLine;
+    line = static_cast<Line>(start / Slabs::kLineGranules);
+  }
+  spare_ = kNoLine;
+  slabs_.add(line, size_class);
+  const std::uint64_t slots = Slabs::slot_starts(size_class);
+  *map_.word_of(std::uint64_t{line} * Slabs::kLineGranules) = {.starts = slots, .free = slots};
+  return line;
 }
 
-/// A small block where no list of an exact size has a run for it.
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::take_wide(std::size_t size) {
-  const std::uint64_t granules = granules_for(size);
-  if (bins_.victim.size() >= granules) return from_open(bins_.victim, size);
-  const std::uint64_t bin = bins_.first_filled(Bins::kFirstWide);
-  const std::uint64_t latest = bins_.latest.size();
-  const bool nothing_else = bin == Bins::kBins;
-  if (latest >= granules && (nothing_else || latest <= Bins::kExactSizes)) {
-    return from_open(bins_.latest, size);
+/// Takes a whole line out of some free run; kNoGranule where there is none in those
+/// that are looked at. Something starts at its first granule then, and is not free.
+template <Hardening kLevel, bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::take_line() {
+  constexpr std::uint64_t kLine = Slabs::kLineGranules;
+  // One that was a slab, most likely.
+  if (bins_.first(Bins::kFirstWide) != kNoGranule) {
+    const Run run = first_of(Bins::kFirstWide);
+    if (run.start % kLine == 0) {
+      bins_.remove_first(Bins::kFirstWide, run.size());
+      map_.clear_free(run.start);
+      if (run.size() > kLine) insert_anew({.start = run.start + kLine, .end = run.end});
+      return run.start;
+    }
   }
-  if (nothing_else) return take_last(size);
+  OpenRun& victim = bins_.victim;
+  const std::uint64_t end = victim.end / kLine * kLine;
+  if (end >= victim.start + kLine) return cut_line(end - kLine);
+  // From here on a run has a whole line in it wherever it lies.
+  constexpr std::uint64_t kAnyHas = 2 * kLine;
+  const std::uint64_t bin = bins_.first_filled(Bins::bin_of(kAnyHas));
+  if (bin == Bins::kBins) return kNoGranule;
   const Run run = first_of(bin);
   bins_.remove_first(bin, run.size());
-  const std::uint64_t start = run.end - granules;
-  map_.set_start(start);
-  replace_open(bins_.victim, {.start = run.start, .end = start});
-  count_allocation(size, granules);
-  return address_of(start);
+  replace_victim(run);
+  return cut_line(run.end / kLine * kLine - kLine);
 }
 
-/// Where nothing free is large enough: what is kept aside may make it so.
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::take_last(std::size_t size) {
-  return settle_pockets() ? take_general(size, kUnit) : 0;
-}
-
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::from_open(OpenRun& open, std::size_t size) {
-  const Run run{.start = open.start, .end = open.end};
-  const std::uint64_t start = run.end - granules_for(size);
-  if (start == run.start) {
+/// Takes the line at `start` out of the victim, to which what is before it is left.
+template <Hardening kLevel, bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::cut_line(std::uint64_t start) {
+  OpenRun& open = bins_.victim;
+  const std::uint64_t end = start + Slabs::kLineGranules;
+  if (end != open.end) insert_anew({.start = end, .end = open.end});
+  if (start == open.start) {
     open = {};
     map_.clear_free(start);
   } else {
     open.end = static_cast<Granule>(start);
     map_.set_start(start);
   }
-  map_.note_span(start, run.end);
-  count_allocation(size, run.end - start);
-  return address_of(start);
+  return start;
 }
 
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::from_start(OpenRun& open, std::size_t size) {
-  const std::uint64_t start = open.start;
-  const std::uint64_t end = start + granules_for(size);
-  map_.clear_free(start);
-  map_.note_span(start, end);
-  if (end == open.end) {
-    open = {};
-  } else {
-    open.start = static_cast<Granule>(end);
-    map_.set_start(end);
-    map_.set_free(end);
+/// A slab that was full gets a free slot, or one gets its last.
+template <Hardening kLevel, bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::free_first_or_last_slot(
+    std::uint64_t start, std::size_t size) {
+  const std::uint64_t granules = (size + kUnit - 1) / kUnit;
+  BlockMap::Word* const word = map_.word_of(start);
+  const bool was_full = word->free == 0;
+  word->free |= BlockMap::bit(start);
+  ++frees_[granules];
+  count_free(size, granules);
+  const std::uint64_t line = start / Slabs::kLineGranules;
+  if (was_full) {
+    if (classes_[granules].slab != word) slabs_.push(line, granules);
+    return {};
   }
-  count_allocation(size, end - start);
+  if (spare_ != line) {
+    (void)release_spare();
+    spare_ = static_cast<Line>(line);
+  }
+  // A size of the same rounding may have been given back instead.
+  if (used() == 0) requested_ = 0;
+  return {};
+}
+
+/// Whether no slot of a slab is used.
+template <Hardening kLevel, bool kWithSlabs>
+bool BasicBinAllocator<kLevel, kWithSlabs>::is_empty(Line line) const {
+  const BlockMap::Word& word = *map_.word_of(std::uint64_t{line} * Slabs::kLineGranules);
+  return word.free == word.starts;
+}
+
+/// An empty slab becomes one live block of the line's length, that nobody knows.
+template <Hardening kLevel, bool kWithSlabs>
+void BasicBinAllocator<kLevel, kWithSlabs>::drop_slab(Line line) {
+  const auto size_class = static_cast<std::uint64_t>(slabs_.class_of(line));
+  BlockMap::Word* const word = map_.word_of(std::uint64_t{line} * Slabs::kLineGranules);
+  if (classes_[size_class].slab == word) {
+    classes_[size_class].slab = &no_slab_;
+  } else {
+    slabs_.unlink(line, size_class);
+  }
+  slabs_.remove(line, size_class);
+  *word = {.starts = 1, .free = 0};
+}
+
+/// Merges the line that is kept, if it is still empty.
+template <Hardening kLevel, bool kWithSlabs>
+bool BasicBinAllocator<kLevel, kWithSlabs>::release_spare() {
+  const Line line = spare_;
+  if (line == kNoLine) return false;
+  spare_ = kNoLine;
+  if (!is_empty(line)) return false;
+  drop_slab(line);
+  const std::uint64_t start = std::uint64_t{line} * Slabs::kLineGranules;
+  (void)release({.start = start, .end = start + Slabs::kLineGranules});
+  return true;
+}
+
+// --- Allocation ---
+
+/// A block of another alignment than the usual one.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::allocate_oddly(Layout layout) {
+  if (!servable(layout)) return refuse(layout);
+  if (layout.align > kUnit) return take_aligned(layout.size, layout.align);
+  return allocate_usual(layout.size);
+}
+
+/// A block that is in no slab.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::allocate_run(std::size_t size) {
+  // Size 0 becomes the largest of all.
+  const std::uint64_t bin = (size - 1) / kUnit;
+  if (bin >= Bins::kExactSizes) return take_large(size);
+  const std::uint64_t larger = bins_.filled_exact() >> bin;
+  if (larger == 0) {
+    if (bins_.victim.size() <= bin + 1) [[unlikely]]
+      return take_wide(size);
+    return from_victim_end(size);
+  }
+  if ((larger & 1) == 0) return take_split(size);
+  const std::uint64_t run = bins_.first(bin);
+  bins_.remove_first(bin, bin + 1);
+  map_.clear_free(run);
+  return taken(run, size);
+}
+
+/// Where the smallest list that is not empty holds runs of up to 1 KiB that are
+/// larger, unless the victim fits better.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_split(std::size_t size) {
+  const std::uint64_t bin = (size - 1) / kUnit;
+  const std::uint64_t larger = bin + BlockMap::lowest(bins_.filled_exact() >> bin);
+  const std::uint64_t victim = bins_.victim.size();
+  if (victim > bin && victim <= larger) [[unlikely]]
+    return victim == bin + 1 ? all_of_victim(size) : from_victim_end(size);
+  const std::uint64_t run = bins_.first(larger);
+  bins_.remove_first(larger, larger + 1);
+  const std::uint64_t start = run + (larger - bin);
+  const BlockMap::Unfinished unfinished = map_.begin_set_start(start);
+  bins_.insert(run, start - run);
+  return taken(start, size, unfinished);
+}
+
+/// A block of up to 1 KiB where no list of an exact size has a run for it, nor the
+/// victim one that is larger.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_wide(std::size_t size) {
+  const std::uint64_t granules = granules_for(size);
+  if (bins_.victim.size() == granules) return all_of_victim(size);
+  const std::uint64_t bin = bins_.first_filled(Bins::kFirstWide);
+  if (bin == Bins::kBins) return take_last(size, kUnit);
+  const Run run = first_of(bin);
+  bins_.remove_first(bin, run.size());
+  replace_victim(run);
+  return from_victim_end(size);
+}
+
+/// Where nothing free is large enough: the line that is kept may make it so.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_last(std::size_t size,
+                                                                            std::size_t align) {
+  if constexpr (kWithSlabs) {
+    if (release_spare()) {
+      return align > kUnit ? take_aligned(size, align) : allocate_usual(size);
+    }
+  }
+  return refuse({.size = size, .align = align});
+}
+
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::all_of_victim(std::size_t size) {
+  const OpenRun victim = bins_.victim;
+  bins_.victim = {};
+  map_.clear_free(victim.start);
+  map_.note_span(victim.start, victim.end);
+  return taken(victim.start, size);
+}
+
+/// A block of up to 1 KiB, which no whole word of the map lies in, from a larger victim.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_victim_end(
+    std::size_t size) {
+  const std::uint64_t start = bins_.victim.end - granules_for(size);
+  bins_.victim.end = static_cast<Granule>(start);
+  return taken(start, size, map_.begin_set_start(start));
+}
+
+/// A block of any size from a victim that is as large, or larger.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_victim_start(
+    std::size_t size) {
+  OpenRun& victim = bins_.victim;
+  const std::uint64_t start = victim.start;
+  const std::uint64_t end = start + granules_for(size);
+  if (end == victim.end) return all_of_victim(size);
+  map_.clear_free(start);
+  const BlockMap::Unfinished unfinished = map_.begin_set_start(end);
+  map_.set_free(end);
+  map_.note_span(start, end);
+  victim.start = static_cast<Granule>(end);
+  return taken(start, size, unfinished);
+}
+
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::finished(
+    std::uint64_t start, BlockMap::Unfinished unfinished) {
+  map_.finish(unfinished);
   return address_of(start);
 }
 
-/// The free run that starts at a granule, in a list or not.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Run BasicBinAllocator<kLevel>::run_at(
+/// The extent that starts at a granule, an open run included; in a slab that which
+/// holds it, a slot or what is left at the end.
+template <Hardening kLevel, bool kWithSlabs>
+typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kWithSlabs>::run_at(
     std::uint64_t start) const {
+  if (in_slab(start)) {
+    constexpr std::uint64_t kLine = Slabs::kLineGranules;
+    const auto size = static_cast<std::uint64_t>(slabs_.class_of(start / kLine));
+    const std::uint64_t slot = start - start % kLine % size;
+    const std::uint64_t end = start / kLine * kLine + kLine;
+    return {.start = slot, .end = std::min(slot + size, end)};
+  }
   if (start == bins_.victim.start) return {.start = start, .end = bins_.victim.end};
-  if (start == bins_.latest.start) return {.start = start, .end = bins_.latest.end};
   return {.start = start, .end = map_.end_of(start)};
 }
 
-/// The first run of a list, which has one.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Run BasicBinAllocator<kLevel>::first_of(
+/// The first run of a wide list, which has one.
+template <Hardening kLevel, bool kWithSlabs>
+typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kWithSlabs>::first_of(
     std::uint64_t bin) const {
   const std::uint64_t start = bins_.first(bin);
   const Run run{.start = start, .end = map_.end_of(start)};
-  if (Bins::bin_of(run.size()) != bin) [[unlikely]]
+  if (run.size() <= Bins::kExactSizes || Bins::wide_bin_of(run.size()) != bin) [[unlikely]]
     bins_.report_damage(start);
   return run;
 }
 
 /// One of the first runs of list `bin` that has `size` granules; empty where none has.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Run BasicBinAllocator<kLevel>::fitting(
+template <Hardening kLevel, bool kWithSlabs>
+typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kWithSlabs>::fitting(
     std::uint64_t bin, std::uint64_t size) const {
   std::uint64_t start = bins_.first(bin);
   for (int i = 0; i < kRunsLookedAt && start != kNoGranule; ++i, start = bins_.behind(start)) {
@@ -252,36 +391,56 @@ typename BasicBinAllocator<kLevel>::Run BasicBinAllocator<kLevel>::fitting(
 }
 
 /// A block of more than 63 granules, at the start of the best-fitting run: small
-/// blocks are carved from the other end, so that this one can grow where it is.
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::take_large(std::size_t size) {
+/// blocks are cut off the other end, so that this one can grow where it is.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_large(std::size_t size) {
+  if (size - 1 >= map_.granules() * kGranuleBytes) [[unlikely]]
+    return refuse({.size = size});
   const std::uint64_t granules = granules_for(size);
-  const std::uint64_t own = Bins::bin_of(granules);
-  Run run{};
-  if (bins_.first(own) != kNoGranule) run = first_of(own);
-  if (run.size() < granules) {
-    const std::uint64_t larger = bins_.first_filled(own + 1);
-    run = larger != Bins::kBins ? first_of(larger) : fitting(own, granules);
-  }
-  const std::uint64_t best = run.size() != 0 ? run.size() : ~std::uint64_t{0};
   const std::uint64_t victim = bins_.victim.size();
-  const std::uint64_t latest = bins_.latest.size();
-  if (victim >= granules && victim < best && (latest < granules || victim <= latest)) {
-    return from_start(bins_.victim, size);
+  std::uint64_t bin = Bins::wide_bin_of(granules);
+  Run run{};
+  if (bins_.first(bin) != kNoGranule) run = first_of(bin);
+  if (run.size() < granules) {
+    bin = bins_.first_filled(bin + 1);
+    if (bin == Bins::kBins) {
+      return victim >= granules ? from_victim_start(size) : take_fitting(size);
+    }
+    run = first_of(bin);
   }
-  if (latest >= granules && latest < best) return from_start(bins_.latest, size);
-  if (run.size() == 0) return take_last(size);
-  bins_.remove(run.start, run.size());
-  OpenRun rest{.start = static_cast<Granule>(run.start), .end = static_cast<Granule>(run.end)};
-  const Address address = from_start(rest, size);
-  if (!rest.empty()) insert({.start = rest.start, .end = rest.end});
-  return address;
+  if (victim >= granules && victim < run.size()) return from_victim_start(size);
+  bins_.remove_first(bin, run.size());
+  return from_start(run, size);
+}
+
+/// The same where the victim and the first runs of all lists are too short.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_fitting(std::size_t size) {
+  const std::uint64_t granules = granules_for(size);
+  const Run run = fitting(Bins::bin_of(granules), granules);
+  return run.size() != 0 ? from_run(run, run.start, size) : take_last(size, kUnit);
+}
+
+/// A block of any size from a run that is in no list any more.
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_start(Run run,
+                                                                             std::size_t size) {
+  const std::uint64_t end = run.start + granules_for(size);
+  map_.clear_free(run.start);
+  map_.note_span(run.start, end);
+  if (end == run.end) return taken(run.start, size);
+  const BlockMap::Unfinished unfinished = map_.begin_set_start(end);
+  map_.set_free(end);
+  insert({.start = end, .end = run.end});
+  return taken(run.start, size, unfinished);
 }
 
 /// Takes a block out of the middle of any free run; what is left on both sides
 /// stays free.
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::from_run(Run run, std::uint64_t start, std::size_t size) {
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_run(Run run,
+                                                                           std::uint64_t start,
+                                                                           std::size_t size) {
   const std::uint64_t end = start + granules_for(size);
   detach(run);
   if (start == run.start) {
@@ -296,15 +455,14 @@ Address BasicBinAllocator<kLevel>::from_run(Run run, std::uint64_t start, std::s
     insert({.start = end, .end = run.end});
   }
   map_.note_span(start, end);
-  count_allocation(size, end - start);
-  return address_of(start);
+  return taken(start, size);
 }
 
 /// The last granule of a run at which an aligned block of that size can start;
 /// kNoGranule where it does not fit.
-template <Hardening kLevel>
-std::uint64_t BasicBinAllocator<kLevel>::aligned_start(Run run, std::uint64_t size,
-                                                       std::size_t align) const {
+template <Hardening kLevel, bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::aligned_start(Run run, std::uint64_t size,
+                                                                   std::size_t align) const {
   if (run.size() < size) return kNoGranule;
   const Address address = address_of(run.end - size) & ~(align - 1);
   // Rounding down may lead below the heap.
@@ -312,25 +470,21 @@ std::uint64_t BasicBinAllocator<kLevel>::aligned_start(Run run, std::uint64_t si
   return (address - base_) / kGranuleBytes;
 }
 
-template <Hardening kLevel>
-Address BasicBinAllocator<kLevel>::take_aligned(std::size_t size, std::size_t align) {
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_aligned(std::size_t size,
+                                                                               std::size_t align) {
   const std::uint64_t granules = granules_for(size);
-  if (granules <= kPockets && (pockets_[granules - 1] & (align - 1)) == 0 &&
-      pockets_[granules - 1] != 0) {
-    return take(size, kUnit);
-  }
   // From the smallest to the one that holds it wherever its granules lie.
   std::uint64_t bin = Bins::bin_of(granules);
   for (int i = 0; i < kRunsLookedAt; ++i, ++bin) {
     bin = bins_.first_filled(bin);
     if (bin == Bins::kBins) break;
-    const Run run = first_of(bin);
+    const Run run = fitting(bin, 1);
     const std::uint64_t start = aligned_start(run, granules, align);
     if (start != kNoGranule) return from_run(run, start, size);
   }
-  for (const OpenRun* const open : {&bins_.latest, &bins_.victim}) {
-    if (open->empty()) continue;
-    const Run run{.start = open->start, .end = open->end};
+  if (const OpenRun& open = bins_.victim; !open.empty()) {
+    const Run run{.start = open.start, .end = open.end};
     const std::uint64_t start = aligned_start(run, granules, align);
     if (start != kNoGranule) return from_run(run, start, size);
   }
@@ -340,7 +494,7 @@ Address BasicBinAllocator<kLevel>::take_aligned(std::size_t size, std::size_t al
   for (const std::uint64_t from : {own, own + 1}) {
     const std::uint64_t wide = bins_.first_filled(from);
     if (wide == Bins::kBins) break;
-    const Run run = first_of(wide);
+    const Run run = fitting(wide, 1);
     const std::uint64_t start = aligned_start(run, granules, align);
     if (start != kNoGranule) return from_run(run, start, size);
   }
@@ -348,294 +502,186 @@ Address BasicBinAllocator<kLevel>::take_aligned(std::size_t size, std::size_t al
     const Run run = fitting(own, enough);
     if (run.size() != 0) return from_run(run, aligned_start(run, granules, align), size);
   }
-  return settle_pockets() ? take_aligned(size, align) : 0;
+  return take_last(size, align);
 }
 
 // --- Freeing ---
 
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Freed BasicBinAllocator<kLevel>::give_back(Address address,
-                                                                               std::size_t size) {
-  const std::uint64_t granules = granules_for(size);
-  // A misaligned address becomes a huge number, as one outside the heap is.
-  const std::uint64_t start = std::rotr(address - base_, 4);
-  if (kLevel != Hardening::none && start >= map_.granules()) [[unlikely]] {
-    return give_back_far(address, size);
-  }
-  BlockMap::Word* const at = map_.word_of(start);
-  const std::uint64_t starts = at->starts;
-  const std::uint64_t free = at->free;
-  // Bit 0 set and the next one at bit `granules`: see FreeBins::shows_next().
-  const std::uint64_t from = (starts >> (start % 64)) - 1;
-  const std::uint64_t free_from = free >> (start % 64);
-  if (BlockMap::lowest(from | std::uint64_t{1} << 63) != granules || (free_from & 1) != 0)
-      [[unlikely]] {
-    return give_back_far(address, size);
-  }
-  if (granules <= kPockets) [[likely]] {
-    Address& kept = pockets_[granules - 1];
-    if (kept == 0 && used_ != granules) {
-      kept = address;
-      count_free(size, granules);
-      return Freed::yes;
-    }
-    if (kLevel != Hardening::none && kept == address) [[unlikely]]
-      return Freed::not_live;
-  }
-  // Bit 63 was set above, whatever starts there.
-  if (granules >= Bins::kExactSizes) [[unlikely]]
-    return give_back_far(address, size);
-  const std::uint64_t bit = BlockMap::bit(start);
-  const std::uint64_t below = bit - 1;
-  // Of the starts below, the last one is free: then it is the highest bit of both,
-  // and gone from their difference. Without any start below, both are 0.
-  const bool alone = ((starts ^ free) & below) > (free & below) && (free_from >> granules & 1) == 0;
-  if (!alone || used_ == granules) return merge(address, size);
-  at->free = free | bit;
-  count_free(size, granules);
-  return open_anew({.start = start, .end = start + granules});
+/// An address that is none, or a layout with another alignment than the usual one.
+template <Hardening kLevel, bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::deallocate_oddly(Address address,
+                                                                                Layout layout) {
+  const Freed found = examine(address, granules_for(layout.size));
+  const bool right = found == Freed::yes && may_have(address, layout.align);
+  return right ? deallocate_usual(address, layout.size) : refuse_free(address, layout);
 }
 
-/// A block whose end, or whose error, one word of the map does not show.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Freed BasicBinAllocator<kLevel>::give_back_far(
-    Address address, std::size_t size) {
-  const std::uint64_t granules = granules_for(size);
+/// Frees a block that is in no slab.
+template <Hardening kLevel, bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::free_run(std::uint64_t start,
+                                                                        std::size_t size) {
+  const std::uint64_t end = start + (size + kUnit - 1) / kUnit;
   if constexpr (kLevel != Hardening::none) {
-    const Freed answer = examine(address, granules);
-    if (answer != Freed::yes) return answer;
+    const BlockMap::Word word = *map_.word_of(start);
+    const bool live = (word.starts & ~word.free & BlockMap::bit(start)) != 0;
+    if (!live || map_.end_of(start) != end) [[unlikely]]
+      return refuse_free(address_of(start), {.size = size});
   }
-  if (used_ == granules) return free_last(address, size);
-  count_free(size, granules);
-  const std::uint64_t start = (address - base_) / kGranuleBytes;
-  return release({.start = start, .end = start + granules});
+  count_free_behind(size, end - start);
+  return release({.start = start, .end = end});
 }
 
 /// Whether a live block of so many granules starts at an address.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Freed BasicBinAllocator<kLevel>::examine(
-    Address address, std::uint64_t size) const {
+template <Hardening kLevel, bool kWithSlabs>
+typename BasicBinAllocator<kLevel, kWithSlabs>::Freed
+BasicBinAllocator<kLevel, kWithSlabs>::examine(Address address, std::uint64_t size) const {
   if (address < base_ || address >= limit()) return Freed::outside;
   if (address % kUnit != 0) return Freed::not_live;
   const std::uint64_t start = (address - base_) / kGranuleBytes;
   if (!map_.starts_at(start) || map_.is_free(start)) return Freed::not_live;
-  const std::uint64_t own_size = map_.end_of(start) - start;
-  if (in_pocket(start, own_size)) return Freed::not_live;
+  const std::uint64_t own_size = run_at(start).size();
   return own_size == size ? Freed::yes : Freed::wrong_size;
 }
 
-template <Hardening kLevel>
-bool BasicBinAllocator<kLevel>::in_pocket(std::uint64_t start, std::uint64_t size) const {
-  return size <= kPockets && pockets_[size - 1] == address_of(start);
-}
-
-/// Frees a live block. Where one word of the map holds its ends and the start of
-/// what lies to its left, and no list must be searched, that is done here.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Freed BasicBinAllocator<kLevel>::merge(Address address,
-                                                                           std::size_t size) {
-  const std::uint64_t granules = granules_for(size);
-  const std::uint64_t start = (address - base_) / kGranuleBytes;
-  const std::uint64_t end = start + granules;
-  BlockMap::Word* const at = map_.word_of(start);
-  const BlockMap::Word word = *at;
-  const std::uint64_t bit = BlockMap::bit(start);
-  const std::uint64_t below = word.starts & (bit - 1);
-  if (used_ == granules) [[unlikely]]
-    return free_last(address, size);
-  count_free(size, granules);
-  if (below == 0 || end / 64 != start / 64) [[unlikely]] {
-    return release({.start = start, .end = end});
-  }
-  const std::uint64_t left = (start | 63) - static_cast<std::uint64_t>(std::countl_zero(below));
-  const bool right_is_free = (word.free_from(end) & 1) != 0;
-  if ((word.free_from(left) & 1) != 0) {
-    OpenRun& open = left == bins_.victim.start ? bins_.victim : bins_.latest;
-    if (right_is_free || open.start != left) return release({.start = start, .end = end});
-    at->starts = word.starts & ~bit;
-    open.end = static_cast<Granule>(end);
-  } else if (right_is_free) {
-    OpenRun& open = end == bins_.victim.start ? bins_.victim : bins_.latest;
-    if (open.start != end) return release({.start = start, .end = end});
-    const std::uint64_t end_bit = BlockMap::bit(end);
-    at->starts = word.starts & ~end_bit;
-    at->free = (word.free | bit) & ~end_bit;
-    open.start = static_cast<Granule>(start);
-  } else {
-    at->free = word.free | bit;
-    return open_anew({.start = start, .end = end});
-  }
-  return Freed::yes;
-}
-
-/// Frees the last live block: the whole heap is one run again.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Freed BasicBinAllocator<kLevel>::free_last(Address address,
-                                                                               std::size_t size) {
-  const std::uint64_t start = (address - base_) / kGranuleBytes;
-  const std::uint64_t granules = granules_for(size);
-  count_free(size, granules);
-  (void)release({.start = start, .end = start + granules});
-  (void)settle_pockets();
-  // A size of the same rounding may have been given back instead.
-  requested_ = 0;
-  return Freed::yes;
-}
-
 /// Makes a live block free and merges it with what is free beside it.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Freed BasicBinAllocator<kLevel>::release(Run block) {
-  Run run = block;
-  OpenRun* open = nullptr;
-  // An open run's end is not noted in the map.
-  if (block.start == bins_.victim.end) {
-    open = &bins_.victim;
-    run.start = open->start;
-  } else if (block.start == bins_.latest.end) {
-    open = &bins_.latest;
-    run.start = open->start;
-  } else if (block.start > 0) {
-    const std::uint64_t left = map_.start_before(block.start);
-    if (map_.is_free(left)) {
-      run.start = left;
-      remove({.start = left, .end = block.start});
-    }
+template <Hardening kLevel, bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::release(Run block) {
+  OpenRun& victim = bins_.victim;
+  std::uint64_t start = block.start;
+  std::uint64_t end = block.end;
+  bool of_victim = start == victim.end;
+  BlockMap::Unfinished left_of_it;
+  BlockMap::Unfinished right_of_it;
+  // The victim's ends are not noted in the map.
+  if (of_victim) {
+    start = victim.start;
+  } else if (const std::uint64_t left = free_before(start); left != kNoGranule) {
+    bins_.remove(left, start - left);
+    start = left;
   }
-  if (run.start == block.start) {
-    map_.set_free(block.start);
+  if (start == block.start) {
+    map_.set_free(start);
   } else {
-    map_.clear_start(block.start);
+    left_of_it = map_.begin_clear_start(block.start);
   }
-  if (map_.is_free(block.end)) {
-    if (block.end == bins_.victim.start) {
-      run.end = bins_.victim.end;
-      if (open != nullptr) *open = {};
-      open = &bins_.victim;
-    } else if (block.end == bins_.latest.start) {
-      run.end = bins_.latest.end;
-      if (open != nullptr) {
-        bins_.latest = {};
-      } else {
-        open = &bins_.latest;
-      }
+  if (map_.is_free(end) && !starts_in_slab(end)) {
+    const std::uint64_t right = end;
+    if (right == victim.start) {
+      of_victim = true;
+      end = victim.end;
     } else {
-      run.end = map_.end_of(block.end);
-      remove({.start = block.end, .end = run.end});
+      end = map_.end_of(right);
+      bins_.remove(right, end - right);
     }
-    map_.clear_start(block.end);
+    right_of_it = map_.begin_clear_start(right);
   }
-  if (open == nullptr) return open_anew(run);
-  *open = {.start = static_cast<Granule>(run.start), .end = static_cast<Granule>(run.end)};
-  return Freed::yes;
+  if (of_victim) {
+    victim = {.start = static_cast<Granule>(start), .end = static_cast<Granule>(end)};
+  } else {
+    insert({.start = start, .end = end});
+  }
+  if (left_of_it.any() || right_of_it.any()) [[unlikely]]
+    return released(left_of_it, right_of_it);
+  return {};
 }
 
-/// Takes a free run out of its list.
-template <Hardening kLevel>
-void BasicBinAllocator<kLevel>::remove(Run run) {
-  const std::uint64_t size = run.size();
-  if (size <= Bins::kExactSizes && bins_.try_remove_exact(run.start, size)) [[likely]]
-    return;
-  bins_.remove(run.start, size);
+template <Hardening kLevel, bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::released(
+    BlockMap::Unfinished first, BlockMap::Unfinished second) {
+  map_.finish(first);
+  map_.finish(second);
+  return {};
 }
 
-/// Puts a free run into its list.
-template <Hardening kLevel>
-typename BasicBinAllocator<kLevel>::Freed BasicBinAllocator<kLevel>::insert(Run run) {
-  map_.note_span(run.start, run.end);
-  bins_.insert(run.start, run.size());
-  return Freed::yes;
+/// The start of the free run that ends at `granule` and may be merged with;
+/// kNoGranule where none does.
+template <Hardening kLevel, bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::free_before(std::uint64_t granule) const {
+  const BlockMap::Word word = *map_.word_of(granule);
+  const std::uint64_t below = word.starts & (BlockMap::bit(granule) - 1);
+  if (below != 0) [[likely]] {
+    const std::uint64_t last = BlockMap::highest(below);
+    return (word.free >> last & 1) != 0 ? granule / 64 * 64 + last : kNoGranule;
+  }
+  if (granule == 0 || ends_in_slab(granule)) return kNoGranule;
+  const std::uint64_t left = map_.start_before(granule);
+  return map_.is_free(left) ? left : kNoGranule;
+}
+
+/// Makes a run free that nothing starts in, and puts it into its list.
+template <Hardening kLevel, bool kWithSlabs>
+void BasicBinAllocator<kLevel, kWithSlabs>::insert_anew(Run run) {
+  map_.set_start(run.start);
+  map_.set_free(run.start);
+  insert(run);
 }
 
 /// Takes a free run out of its list, or out of being an open one.
-template <Hardening kLevel>
-void BasicBinAllocator<kLevel>::detach(Run run) {
+template <Hardening kLevel, bool kWithSlabs>
+void BasicBinAllocator<kLevel, kWithSlabs>::detach(Run run) {
   if (run.start == bins_.victim.start) {
     bins_.victim = {};
-  } else if (run.start == bins_.latest.start) {
-    bins_.latest = {};
   } else {
     bins_.remove(run.start, run.size());
   }
 }
 
-/// `run`, which is in no list, becomes the open run in place of another.
-template <Hardening kLevel>
-void BasicBinAllocator<kLevel>::replace_open(OpenRun& open, Run run) {
-  const OpenRun before = open;
-  open = {.start = static_cast<Granule>(run.start), .end = static_cast<Granule>(run.end)};
+/// `run`, which is in no list, becomes the victim in place of another.
+template <Hardening kLevel, bool kWithSlabs>
+void BasicBinAllocator<kLevel, kWithSlabs>::replace_victim(Run run) {
+  const OpenRun before = bins_.victim;
+  bins_.victim = {.start = static_cast<Granule>(run.start), .end = static_cast<Granule>(run.end)};
   if (!before.empty()) insert({.start = before.start, .end = before.end});
 }
 
-template <Hardening kLevel>
-bool BasicBinAllocator<kLevel>::settle_pockets() {
-  bool any = false;
-  for (std::size_t i = 0; i < kPockets; ++i) {
-    const Address kept = pockets_[i];
-    if (kept == 0) continue;
-    pockets_[i] = 0;
-    const std::uint64_t start = (kept - base_) / kGranuleBytes;
-    (void)release({.start = start, .end = start + i + 1});
-    any = true;
+template <Hardening kLevel, bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::refuse_free(Address address,
+                                                                           Layout layout) const {
+  switch (examine(address, granules_for(layout.size))) {
+    case Freed::outside:
+      return fail(HeapError::outside_heap);
+    case Freed::not_live:
+      break;
+    case Freed::wrong_size:
+    case Freed::yes:  // Then it was the alignment.
+      return fail(HeapError::wrong_layout);
   }
-  return any;
-}
-
-template <Hardening kLevel>
-HeapError BasicBinAllocator<kLevel>::reason(Freed freed, Address address) const {
-  if (freed == Freed::outside) return HeapError::outside_heap;
-  if (freed == Freed::wrong_size) return HeapError::wrong_layout;
-  return inside_or_free(address);
-}
-
-template <Hardening kLevel>
-HeapError BasicBinAllocator<kLevel>::misaligned(Address address, const Layout& layout) const {
-  const Freed found = examine(address, granules_for(layout.size));
-  return found == Freed::yes ? HeapError::wrong_layout : reason(found, address);
-}
-
-template <Hardening kLevel>
-HeapError BasicBinAllocator<kLevel>::inside_or_free(Address address) const {
   const bool live = extent_at(address).state == ExtentState::live;
-  return live ? HeapError::inside_block : HeapError::not_allocated;
+  return fail(live ? HeapError::inside_block : HeapError::not_allocated);
 }
 
-template <Hardening kLevel>
-Result<void, HeapError> BasicBinAllocator<kLevel>::deallocate_unsized(Address address) {
-  if (const Freed found = examine(address, 0); found != Freed::wrong_size) {
-    return fail(reason(found, address));
+template <Hardening kLevel, bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::deallocate_unsized(Address address) {
+  if (examine(address, 0) != Freed::wrong_size) {
+    return refuse_free(address, {.size = 0, .align = kUnit});
   }
-  const std::uint64_t start = (address - base_) / kGranuleBytes;
-  return deallocate(address,
-                    {.size = (map_.end_of(start) - start) * kGranuleBytes, .align = kUnit});
+  return deallocate_usual(address, run_at(granule_of(address)).size() * kGranuleBytes);
 }
 
-template <Hardening kLevel>
-Result<void, HeapError> BasicBinAllocator<kLevel>::resize_in_place(Address address,
-                                                                   const Layout& layout,
-                                                                   std::size_t size) {
+template <Hardening kLevel, bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::resize_in_place(Address address,
+                                                                               Layout layout,
+                                                                               std::size_t size) {
   const std::uint64_t before = granules_for(layout.size);
-  if (const Freed found = examine(address, before); found != Freed::yes) {
-    return fail(reason(found, address));
+  if (!may_have(address, layout.align) || examine(address, before) != Freed::yes) {
+    return refuse_free(address, layout);
   }
-  if (!may_have(address, layout.align)) return fail(HeapError::wrong_layout);
   if (!servable({.size = size, .align = layout.align})) {
     ++failures_;
     return fail(HeapError::unsupported);
   }
   const std::uint64_t now = granules_for(size);
-  const std::uint64_t start = (address - base_) / kGranuleBytes;
+  const std::uint64_t start = granule_of(address);
+  if (now != before && in_slab(start)) return fail(HeapError::exhausted);
   if (now < before) {
     map_.set_start(start + now);
     map_.note_span(start, start + now);
     (void)release({.start = start + now, .end = start + before});
   } else if (now > before) {
-    // What is kept aside behind the block is free as well.
     const std::uint64_t behind = start + before;
-    if (behind < map_.granules() && !map_.is_free(behind)) {
-      const std::uint64_t its_size = map_.end_of(behind) - behind;
-      if (!in_pocket(behind, its_size)) return fail(HeapError::exhausted);
-      pockets_[its_size - 1] = 0;
-      (void)release({.start = behind, .end = behind + its_size});
+    // The line that is kept is as good as free.
+    if (starts_in_slab(behind) && (spare_ != behind / Slabs::kLineGranules || !release_spare())) {
+      return fail(HeapError::exhausted);
     }
     if (!map_.is_free(behind)) return fail(HeapError::exhausted);
     const Run run = run_at(behind);
@@ -648,31 +694,39 @@ Result<void, HeapError> BasicBinAllocator<kLevel>::resize_in_place(Address addre
       map_.set_free(start + now);
       const Run rest{.start = start + now, .end = run.end};
       if (of_victim) {
-        replace_open(bins_.victim, rest);
+        replace_victim(rest);
       } else {
         insert(rest);
       }
     }
     map_.note_span(start, start + now);
   }
-  used_ = used_ - before + now;
-  peak_ = std::max(peak_, used_);
-  requested_ = requested_ - layout.size + size;
+  count_free(layout.size, before);
+  count_allocation(size, now);
   return {};
 }
 
 // --- Inspection ---
 
-template <Hardening kLevel>
-Stats BasicBinAllocator<kLevel>::stats() const {
+template <Hardening kLevel, bool kWithSlabs>
+Stats BasicBinAllocator<kLevel, kWithSlabs>::stats() const {
   const std::uint64_t blocks = map_.granules() * kGranuleBytes;
-  const std::uint64_t used = used_ * kGranuleBytes;
-  std::uint64_t largest = std::max(bins_.victim.size(), bins_.latest.size());
+  const std::uint64_t used = this->used() * kGranuleBytes;
+  std::uint64_t tails = 0;
+  std::uint64_t allocations = classes_[0].allocations;
+  std::uint64_t frees = frees_[0];
+  std::uint64_t largest = bins_.victim.size();
   if (const std::uint64_t bin = bins_.last_filled(); bin != Bins::kBins) {
     std::uint64_t start = bins_.first(bin);
     for (int i = 0; i < kRunsLookedAt && start != kNoGranule; ++i, start = bins_.behind(start)) {
       largest = std::max(largest, run_at(start).size());
     }
+  }
+  for (std::uint64_t i = 1; i <= class_count_; ++i) {
+    allocations += classes_[i].allocations;
+    frees += frees_[i];
+    tails += slabs_.count(i) * Slabs::tail(i) * kGranuleBytes;
+    if (free_slots(i) != 0) largest = std::max(largest, i);
   }
   return {.start = static_cast<Address>(range_.start),
           .end = static_cast<Address>(range_.end),
@@ -681,35 +735,40 @@ Stats BasicBinAllocator<kLevel>::stats() const {
           // A size given back smaller than it was asked for would leave more, and
           // a larger one of the same rounding would wrap it.
           .requested_bytes = requested_ > UINT64_MAX / 2 ? 0 : std::min(requested_, used),
-          .free_bytes = blocks - used,
-          .metadata_bytes = range_.size() - blocks,
+          .free_bytes = blocks - used - tails,
+          .metadata_bytes = range_.size() - blocks + tails,
           .peak_used_bytes = peak_ * kGranuleBytes,
           .largest_free_bytes = largest * kGranuleBytes,
-          .live_blocks = allocations_ - frees_,
-          .allocations = allocations_,
-          .frees = frees_,
+          .live_blocks = allocations - frees,
+          .allocations = allocations,
+          .frees = frees,
           .failures = failures_};
 }
 
-template <Hardening kLevel>
-std::size_t BasicBinAllocator<kLevel>::bins(std::size_t first, std::span<BinStats> out) const {
+template <Hardening kLevel, bool kWithSlabs>
+std::size_t BasicBinAllocator<kLevel, kWithSlabs>::bins(std::size_t first,
+                                                        std::span<BinStats> out) const {
   std::size_t count = 0;
   for (std::size_t i = first; i < Bins::kBins - 1 && count < out.size(); ++i) {
     // Numbered without the list that is for no size.
     const std::uint64_t bin = i < Bins::kExactSizes ? i : i + 1;
     BinStats stats = bins_.stats(bin);
-    for (const OpenRun* const open : {&bins_.victim, &bins_.latest}) {
-      if (open->empty() || Bins::bin_of(open->size()) != bin) continue;
+    if (const std::uint64_t size = bin + 1; size <= class_count_) {
+      stats.free_blocks += free_slots(size);
+      stats.free_bytes += free_slots(size) * size * kGranuleBytes;
+    }
+    if (const OpenRun& victim = bins_.victim;
+        !victim.empty() && Bins::bin_of(victim.size()) == bin) {
       ++stats.free_blocks;
-      stats.free_bytes += open->size() * kGranuleBytes;
+      stats.free_bytes += victim.size() * kGranuleBytes;
     }
     out[count++] = stats;
   }
   return count;
 }
 
-template <Hardening kLevel>
-Extent BasicBinAllocator<kLevel>::extent_at(Address address) const {
+template <Hardening kLevel, bool kWithSlabs>
+Extent BasicBinAllocator<kLevel, kWithSlabs>::extent_at(Address address) const {
   const auto start = static_cast<Address>(range_.start);
   const auto end = static_cast<Address>(range_.end);
   if (address < base_) {
@@ -718,23 +777,24 @@ Extent BasicBinAllocator<kLevel>::extent_at(Address address) const {
   if (address >= limit()) {
     return {.start = limit(), .size = end - limit(), .state = ExtentState::metadata};
   }
-  const std::uint64_t first = map_.start_of((address - base_) / kGranuleBytes);
-  const Run run = run_at(first);
-  const bool free = map_.is_free(first) || in_pocket(first, run.size());
-  return {.start = address_of(first),
-          .size = run.size() * kGranuleBytes,
-          .state = free ? ExtentState::free : ExtentState::live};
+  const std::uint64_t granule = (address - base_) / kGranuleBytes;
+  const bool slab = in_slab(granule);
+  const Run run = run_at(slab ? granule : map_.start_of(granule));
+  ExtentState state = map_.is_free(run.start) ? ExtentState::free : ExtentState::live;
+  if (slab && !map_.starts_at(run.start)) state = ExtentState::metadata;
+  return {.start = address_of(run.start), .size = run.size() * kGranuleBytes, .state = state};
 }
 
-template <Hardening kLevel>
-Result<Address, Damage> BasicBinAllocator<kLevel>::check(Address address) const {
+template <Hardening kLevel, bool kWithSlabs>
+Result<Address, Damage> BasicBinAllocator<kLevel, kWithSlabs>::check(Address address) const {
   const Extent extent = extent_at(address);
   if (extent.state != ExtentState::free) return extent.end();
-  const std::uint64_t start = (extent.start - base_) / kGranuleBytes;
+  const std::uint64_t start = granule_of(extent.start);
+  if (in_slab(start)) return extent.end();
   const Run run = run_at(start);
-  const bool open = start == bins_.victim.start || start == bins_.latest.start;
+  const bool open = start == bins_.victim.start;
   if (!map_.is_free(start) || open) return extent.end();
-  if (run.end < map_.granules() && map_.is_free(run.end)) {
+  if (run.end < map_.granules() && map_.is_free(run.end) && !starts_in_slab(run.end)) {
     return fail(Damage{.address = extent.end(), .what = "no live block follows a free run"});
   }
   if (const std::string_view wrong = bins_.check(start, run.size()); !wrong.empty()) {
@@ -745,5 +805,6 @@ Result<Address, Damage> BasicBinAllocator<kLevel>::check(Address address) const 
 
 template class BasicBinAllocator<Hardening::none>;
 template class BasicBinAllocator<Hardening::standard>;
+template class BasicBinAllocator<Hardening::standard, false>;
 
 }  // namespace heapscope::alloc

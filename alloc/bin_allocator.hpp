@@ -1,40 +1,45 @@
-// The bin allocator: size classes with splitting and coalescing, no header on
-// any block. What is where is kept in a map beside the blocks.
+// The bin allocator: size classes in front, splitting and coalescing behind, no
+// header on any block. What is where is kept in a map beside the blocks.
 #pragma once
 
 #include <array>
+#include <bit>
 
 #include "alloc/allocator.hpp"
 #include "alloc/block_map.hpp"
 #include "alloc/free_bins.hpp"
 #include "alloc/hardening.hpp"
+#include "alloc/slabs.hpp"
 
 namespace heapscope::alloc {
 
 /// A good-fit allocator in granules of 16 bytes, which every block is a whole
-/// number of: a smaller alignment than 16 saves nothing here. The map takes two
-/// bits a granule, 1.6 % of the range, at its start.
+/// number of: a smaller alignment than 16 saves nothing here. Its records take two
+/// bits a granule for the map and nine bytes a KiB for the slabs, 2.4 % of the
+/// range, at its start.
 ///
-/// Freed memory merges with its free neighbours at once, but for one block of each
-/// size up to 256 bytes, which is kept aside for the next block of that size. What
-/// is kept is merged too before memory is said to be exhausted, before anybody
-/// looks at the heap (settle()), and when the last live block goes.
+/// Blocks of up to 256 bytes come from slabs, lines of 1 KiB that are cut into slots
+/// of one size; a heap of less than 256 KiB has slabs for the smaller sizes only, one
+/// size for each 16 KiB. Lines, larger blocks, and small ones that no line can be had
+/// for come from free runs, which are split, and merge with their free neighbours at
+/// once. One line that has become empty is kept for the next slab, until memory is
+/// short or settle() is called.
 ///
 /// Time is bounded for every call, whatever the heap's size and history: no call
-/// looks at more than a few neighbours and a few runs of a list, and at most
-/// kPockets kept blocks are merged by one.
+/// looks at more than a few neighbours and a few runs of a list.
 ///
 /// Unless hardening is `none`, every free is checked exactly: a live block must
 /// start at the address, the layout's size must be that block's to the granule, and
 /// its alignment one that the address has (whatever the hardening).
-template <Hardening kLevel>
+///
+/// Without slabs, every request that some free run can serve is served.
+template <Hardening kLevel, bool kWithSlabs = true>
 class BasicBinAllocator {
  public:
-  static constexpr std::string_view kName = "bin";
+  static constexpr std::string_view kName = kWithSlabs ? "bin" : "coalescing";
   static constexpr Hardening kHardening = kLevel;
+  static constexpr bool kHasSlabs = kWithSlabs;
   static constexpr std::size_t kGranuleBytes = FreeBins<kLevel>::kGranuleBytes;
-  /// Sizes, in granules from 1 on, of which one freed block is kept aside.
-  static constexpr std::size_t kPockets = 16;
 
   [[nodiscard, gnu::cold]] static bool can_manage(Range range);
   [[gnu::cold]] void initialize(Range range);
@@ -42,30 +47,61 @@ class BasicBinAllocator {
   /// An alignment above 16 in a nearly full heap may be refused although one of
   /// many free runs would do: only a few of those that are large enough are looked
   /// at. What was freed last always comes back to its layout.
-  [[nodiscard, gnu::always_inline]] Result<Address, HeapError> allocate(const Layout& layout) {
-    const Address address = take(layout.size, layout.align);
-    if (address != 0) [[likely]]
-      return address;
-    return fail(refusal(layout));
+  [[nodiscard]] Result<Address, HeapError> allocate(Layout layout) {
+    const std::size_t size = layout.size;
+    if (layout.align != kGranuleBytes) [[unlikely]]
+      return allocate_oddly(layout);
+    // Size 0, and what wraps, is of class 0, which never has a slab.
+    const std::uint64_t granules = (size + kGranuleBytes - 1) / kGranuleBytes;
+    if (!kWithSlabs || granules > Slabs::kClasses) return allocate_run(size);
+    SizeClass& size_class = classes_[granules];
+    BlockMap::Word* const word = size_class.slab;
+    const std::uint64_t free = word->free;
+    if (free == 0) [[unlikely]]
+      return allocate_from_next_slab(size);
+    word->free = free & (free - 1);
+    ++size_class.allocations;
+    count_allocation(size, granules);
+    return size_class.base + BlockMap::lowest(free) * kGranuleBytes;
   }
-  [[nodiscard, gnu::always_inline]] Result<void, HeapError> deallocate(Address address,
-                                                                       const Layout& layout) {
-    if (layout.align != kGranuleBytes && !may_have(address, layout.align)) [[unlikely]]
-      return fail(misaligned(address, layout));
-    const Freed freed = give_back(address, layout.size);
-    if (freed == Freed::yes) [[likely]]
-      return {};
-    return fail(reason(freed, address));
+  [[nodiscard]] Result<void, HeapError> deallocate(Address address, Layout layout) {
+    const std::size_t size = layout.size;
+    // Loaded together, for that takes fewer instructions.
+    const BlockMap map = map_;
+    const std::uint64_t start = granule_of(address);
+    if ((start >= map.granules()) | (layout.align != kGranuleBytes)) [[unlikely]]
+      return deallocate_oddly(address, layout);
+    if constexpr (!kWithSlabs) return free_run(start, size);
+    const std::int64_t of_class = slabs_.class_of(start / Slabs::kLineGranules);
+    if (of_class == Slabs::kNoClass) return free_run(start, size);
+    const std::uint64_t granules = (size + kGranuleBytes - 1) / kGranuleBytes;
+    if (of_class != static_cast<std::int64_t>(granules)) [[unlikely]]
+      return refuse_free(address, layout);
+    BlockMap::Word* const at = map.word_of(start);
+    const BlockMap::Word word = *at;
+    const std::uint64_t bit = BlockMap::bit(start);
+    if ((word.starts & ~word.free & bit) == 0) [[unlikely]]
+      return refuse_free(address, layout);
+    const std::uint64_t free = word.free | bit;
+    if ((word.free == 0) | (free == word.starts)) [[unlikely]]
+      return free_first_or_last_slot(start, size);
+    at->free = free;
+    ++frees_[granules];
+    count_free(size, granules);
+    return {};
   }
   [[nodiscard]] Result<void, HeapError> deallocate_unsized(Address address);
-  /// Shrinks always; grows where the memory behind the block is free.
-  [[nodiscard]] Result<void, HeapError> resize_in_place(Address address, const Layout& layout,
-                                                        std::size_t size);
-  [[nodiscard, gnu::cold]] std::size_t usable_size(const Layout& layout) const;
+  /// A block with a slot stays there only where its size stays in the class. Others
+  /// shrink always, and grow where the memory behind the block is free.
+  [[nodiscard, gnu::cold]] Result<void, HeapError> resize_in_place(Address address, Layout layout,
+                                                                   std::size_t size);
+  [[nodiscard, gnu::cold]] std::size_t usable_size(Layout layout) const;
 
-  /// Merges the blocks that are kept aside, so that stats(), extent_at() and
-  /// check() show free memory as it will be found. At most kPockets of them.
-  void settle() { (void)settle_pockets(); }
+  /// Merges the empty line that is kept, so that stats(), extent_at() and check()
+  /// show free memory as it will be found.
+  void settle() {
+    if constexpr (kWithSlabs) (void)release_spare();
+  }
 
   /// `largest_free_bytes` is exact as long as no more than kRunsLookedAt runs share
   /// the list of the largest; else it is at most an eighth below the truth.
@@ -81,11 +117,18 @@ class BasicBinAllocator {
   using Bins = FreeBins<kLevel>;
   using OpenRun = typename Bins::OpenRun;
 
-  /// What became of a free; everything but `yes` has changed nothing.
+  /// What the next block of a class comes from.
+  struct SizeClass {
+    BlockMap::Word* slab = nullptr;  ///< Its word; no_slab_ where there is none.
+    Address base = 0;                ///< Of the slab's first slot.
+    std::uint64_t allocations = 0;
+  };
+
+  /// What an address is for a free.
   enum class Freed : std::uint8_t { yes, outside, not_live, wrong_size };
 
   /// A run of granules.
-  struct Run {
+  struct alignas(16) Run {
     std::uint64_t start;
     std::uint64_t end;
 
@@ -95,84 +138,151 @@ class BasicBinAllocator {
   [[nodiscard]] Address address_of(std::uint64_t granule) const {
     return base_ + granule * kGranuleBytes;
   }
+  /// Of an address that is not 16-byte aligned, a number beyond all granules.
+  [[nodiscard]] std::uint64_t granule_of(Address address) const {
+    return std::rotr(address - base_, 4);
+  }
   [[nodiscard]] Address limit() const { return address_of(map_.granules()); }
 
-  // Allocation. Address 0 stands for a refusal; each path is whole in itself and
-  // the ways from one to another are tail calls, never inlined, so that the short
-  // ones need no stack frame.
-  [[nodiscard]] Address take(std::size_t size, std::size_t align);
-  [[nodiscard, gnu::noinline]] Address take_general(std::size_t size, std::size_t align);
-  [[nodiscard, gnu::noinline]] Address take_exact(std::size_t size);
-  [[nodiscard, gnu::noinline]] Address take_split(std::size_t size);
-  [[nodiscard, gnu::noinline]] Address take_wide(std::size_t size);
-  [[nodiscard, gnu::noinline]] Address take_large(std::size_t size);
-  [[nodiscard, gnu::noinline]] Address take_aligned(std::size_t size, std::size_t align);
-  [[nodiscard, gnu::noinline]] Address take_last(std::size_t size);
-  [[nodiscard]] Address from_open(OpenRun& open, std::size_t size);
-  [[nodiscard]] Address from_start(OpenRun& open, std::size_t size);
-  [[nodiscard]] Address from_run(Run run, std::uint64_t start, std::size_t size);
-  [[nodiscard]] Run first_of(std::uint64_t bin) const;
-  [[nodiscard]] Run fitting(std::uint64_t bin, std::uint64_t size) const;
+  // Slabs.
+  [[nodiscard, gnu::noinline]] Result<Address, HeapError> allocate_from_next_slab(std::size_t size);
+  [[nodiscard]] Line new_slab(std::uint64_t size_class);
+  [[nodiscard]] std::uint64_t take_line();
+  [[nodiscard]] std::uint64_t cut_line(std::uint64_t start);
+  [[nodiscard, gnu::noinline]] Result<void, HeapError> free_first_or_last_slot(std::uint64_t start,
+                                                                               std::size_t size);
+  [[nodiscard]] bool is_empty(Line line) const;
+  void drop_slab(Line line);
+  [[gnu::noinline]] bool release_spare();
+  [[nodiscard]] bool in_slab(std::uint64_t granule) const {
+    if constexpr (!kWithSlabs) return false;
+    return slabs_.is_slab(granule / Slabs::kLineGranules);
+  }
+  /// Whether the extent that starts at a granule, or ends there, does so in a slab: no
+  /// free run may merge across.
+  [[nodiscard]] bool starts_in_slab(std::uint64_t granule) const {
+    return granule % Slabs::kLineGranules == 0 && in_slab(granule);
+  }
+  [[nodiscard]] bool ends_in_slab(std::uint64_t granule) const {
+    return granule % Slabs::kLineGranules == 0 && in_slab(granule - 1);
+  }
+  [[nodiscard]] std::uint64_t free_slots(std::uint64_t size_class) const {
+    return slabs_.count(size_class) * Slabs::slots(size_class) -
+           (classes_[size_class].allocations - frees_[size_class]);
+  }
+
+  // Allocation behind the slabs. Each path is whole in itself and the ways from one
+  // to another are tail calls, never inlined, so that the short ones need no stack
+  // frame.
+  using Allocated = Result<Address, HeapError>;
+  /// allocate() and deallocate() of the usual alignment, not compiled in once more.
+  [[nodiscard, gnu::noinline]] Allocated allocate_usual(std::size_t size) {
+    return allocate({.size = size});
+  }
+  [[nodiscard, gnu::noinline]] Result<void, HeapError> deallocate_usual(Address address,
+                                                                        std::size_t size) {
+    return deallocate(address, {.size = size});
+  }
+  [[nodiscard, gnu::noinline]] Allocated allocate_oddly(Layout layout);
+  [[nodiscard, gnu::noinline]] Allocated allocate_run(std::size_t size);
+  [[nodiscard, gnu::noinline]] Allocated take_split(std::size_t size);
+  [[nodiscard, gnu::noinline]] Allocated take_wide(std::size_t size);
+  [[nodiscard, gnu::noinline]] Allocated take_large(std::size_t size);
+  [[nodiscard, gnu::cold, gnu::noinline]] Allocated take_fitting(std::size_t size);
+  [[nodiscard, gnu::always_inline]] inline Allocated from_start(Run run, std::size_t size);
+  [[nodiscard, gnu::cold, gnu::noinline]] Allocated take_aligned(std::size_t size,
+                                                                 std::size_t align);
+  [[nodiscard, gnu::noinline]] Allocated take_last(std::size_t size, std::size_t align);
+  [[nodiscard, gnu::noinline]] Allocated all_of_victim(std::size_t size);
+  [[nodiscard, gnu::always_inline]] inline Allocated from_victim_end(std::size_t size);
+  [[nodiscard, gnu::always_inline]] inline Allocated from_victim_start(std::size_t size);
+  /// Counts a block that the map shows, and what of the map is left to be done.
+  [[nodiscard, gnu::always_inline]] Allocated taken(std::uint64_t start, std::size_t size,
+                                                    BlockMap::Unfinished unfinished = {}) {
+    count_behind(size, (size + kGranuleBytes - 1) / kGranuleBytes);
+    if (unfinished.any()) [[unlikely]]
+      return finished(start, unfinished);
+    return address_of(start);
+  }
+  [[nodiscard, gnu::cold, gnu::noinline]] Allocated finished(std::uint64_t start,
+                                                             BlockMap::Unfinished unfinished);
+  [[nodiscard, gnu::cold, gnu::noinline]] Allocated from_run(Run run, std::uint64_t start,
+                                                             std::size_t size);
+  [[nodiscard, gnu::always_inline]] inline Run first_of(std::uint64_t bin) const;
+  [[nodiscard, gnu::cold]] Run fitting(std::uint64_t bin, std::uint64_t size) const;
   [[nodiscard]] Run run_at(std::uint64_t start) const;
   [[nodiscard]] std::uint64_t aligned_start(Run run, std::uint64_t size, std::size_t align) const;
-  [[nodiscard, gnu::cold]] HeapError refusal(const Layout& layout);
-  [[nodiscard]] bool servable(const Layout& layout) const;
+  [[nodiscard, gnu::cold, gnu::noinline]] Allocated refuse(Layout layout);
+  [[nodiscard]] bool servable(Layout layout) const;
 
-  // Freeing.
-  [[nodiscard]] Freed give_back(Address address, std::size_t size);
-  [[nodiscard, gnu::noinline]] Freed give_back_far(Address address, std::size_t size);
-  [[nodiscard, gnu::noinline]] Freed merge(Address address, std::size_t size);
-  [[nodiscard, gnu::noinline, gnu::cold]] Freed free_last(Address address, std::size_t size);
-  [[gnu::noinline]] Freed release(Run block);
-  void remove(Run run);
-  /// A run that is in no list becomes the latest; the one before goes to its list.
-  [[gnu::always_inline]] Freed open_anew(Run run) {
-    const Run before{.start = bins_.latest.start, .end = bins_.latest.end};
-    bins_.latest = {.start = static_cast<Granule>(run.start), .end = static_cast<Granule>(run.end)};
-    const std::uint64_t size = before.size();
-    if (size == 0) return Freed::yes;
-    if (size > Bins::kExactSizes) [[unlikely]]
-      return insert(before);
-    bins_.insert_exact(before.start, size);
-    return Freed::yes;
-  }
+  // Freeing behind the slabs.
+  [[nodiscard, gnu::noinline]] Result<void, HeapError> deallocate_oddly(Address address,
+                                                                        Layout layout);
+  [[nodiscard, gnu::noinline]] Result<void, HeapError> free_run(std::uint64_t start,
+                                                                std::size_t size);
+  [[gnu::noinline]] Result<void, HeapError> release(Run block);
+  [[nodiscard, gnu::always_inline]] inline std::uint64_t free_before(std::uint64_t granule) const;
   [[nodiscard]] Freed examine(Address address, std::uint64_t size) const;
-  [[nodiscard, gnu::cold]] HeapError reason(Freed freed, Address address) const;
   /// Whether a block with that alignment may lie there.
   [[nodiscard]] static bool may_have(Address address, std::size_t align) {
     return is_power_of_two(align) && (address & (align - 1)) == 0;
   }
-  /// The error of a free with an alignment that its block cannot have.
-  [[nodiscard, gnu::cold]] HeapError misaligned(Address address, const Layout& layout) const;
-  [[nodiscard, gnu::cold]] HeapError inside_or_free(Address address) const;
-  [[nodiscard, gnu::noinline]] bool settle_pockets();
-  [[nodiscard]] bool in_pocket(std::uint64_t start, std::uint64_t size) const;
+  /// The error of a free that is none.
+  [[nodiscard, gnu::cold, gnu::noinline]] Result<void, HeapError> refuse_free(Address address,
+                                                                              Layout layout) const;
 
-  void detach(Run run);
-  Freed insert(Run run);
-  void replace_open(OpenRun& open, Run run);
+  [[gnu::cold, gnu::noinline]] void detach(Run run);
+  [[gnu::always_inline]] void insert(Run run) {
+    map_.note_span(run.start, run.end);
+    bins_.insert(run.start, run.size());
+  }
+  [[gnu::cold, gnu::noinline]] Result<void, HeapError> released(BlockMap::Unfinished first,
+                                                                BlockMap::Unfinished second);
+  /// Makes a run free that was not, and puts it into its list.
+  [[gnu::cold, gnu::noinline]] void insert_anew(Run run);
+  [[gnu::cold, gnu::noinline]] void replace_victim(Run run);
 
+  /// Live granules.
+  [[nodiscard]] std::uint64_t used() const { return peak_ - headroom_; }
   void count_allocation(std::size_t size, std::uint64_t granules) {
-    const std::uint64_t used = used_ + granules;
     requested_ += size;
-    used_ = used;
-    ++allocations_;
-    peak_ = used > peak_ ? used : peak_;
+    const std::uint64_t headroom = headroom_;
+    headroom_ = headroom - granules;
+    if (headroom < granules) raise_peak();
+  }
+  /// More is in use than ever was: `headroom_` has wrapped.
+  void raise_peak() {
+    peak_ -= headroom_;
+    headroom_ = 0;
   }
   void count_free(std::size_t size, std::uint64_t granules) {
     requested_ -= size;
-    used_ -= granules;
-    ++frees_;
+    headroom_ += granules;
+  }
+  void count_behind(std::size_t size, std::uint64_t granules) {
+    ++classes_[0].allocations;
+    count_allocation(size, granules);
+  }
+  void count_free_behind(std::size_t size, std::uint64_t granules) {
+    ++frees_[0];
+    count_free(size, granules);
+    // A size of the same rounding may have been given back instead.
+    if (used() == 0) requested_ = 0;
   }
 
-  std::array<Address, kPockets> pockets_{};
+  // What every call needs comes first, where pairs of registers reach it. Class 0 is
+  // that of all blocks that are in no slab.
+  std::array<SizeClass, Slabs::kClasses + 1> classes_{};
+  std::uint64_t headroom_ = 0;  // How many granules more may be used without a new peak.
+  std::uint64_t requested_ = 0;
   Address base_ = 0;
   BlockMap map_;
-  std::uint64_t requested_ = 0;
-  std::uint64_t used_ = 0;  // Granules, as is the peak.
-  std::uint64_t allocations_ = 0;
-  std::uint64_t peak_ = 0;
-  std::uint64_t frees_ = 0;
+  std::array<std::uint64_t, Slabs::kClasses + 1> frees_{};
+  Slabs slabs_;
+  std::uint64_t peak_ = 0;  // Granules.
+  std::uint64_t class_count_ = 0;
+  Line spare_ = kNoLine;      // The line that last became an empty slab.
+  BlockMap::Word no_slab_{};  // Without a free slot.
   std::uint64_t failures_ = 0;
   Bins bins_;
   Range range_;
@@ -180,8 +290,11 @@ class BasicBinAllocator {
 
 extern template class BasicBinAllocator<Hardening::none>;
 extern template class BasicBinAllocator<Hardening::standard>;
+extern template class BasicBinAllocator<Hardening::standard, false>;
 
 using BinAllocator = BasicBinAllocator<Hardening::standard>;
+/// What is behind the slabs, by itself.
+using CoalescingAllocator = BasicBinAllocator<Hardening::standard, false>;
 
 static_assert(Allocator<BinAllocator>);
 

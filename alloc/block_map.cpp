@@ -39,10 +39,8 @@ void BlockMap::initialize(std::uint64_t* storage, Granule granules) {
   set_start(granules);
 }
 
-void BlockMap::enter_word(Word* word) {
-  word->free = 0;
-  auto index = static_cast<std::uint64_t>(word - words_);
-  for (std::size_t level = 0; level < level_count_; ++level, index /= 64) {
+void BlockMap::enter_level(std::uint64_t index) {
+  for (std::size_t level = 1; level < level_count_; ++level, index /= 64) {
     std::uint64_t& summary = levels_[level][index / 64];
     const bool was_empty = summary == 0;
     summary |= bit(index);
@@ -50,9 +48,8 @@ void BlockMap::enter_word(Word* word) {
   }
 }
 
-void BlockMap::leave_word(Word* word) {
-  auto index = static_cast<std::uint64_t>(word - words_);
-  for (std::size_t level = 0; level < level_count_; ++level, index /= 64) {
+void BlockMap::leave_level(std::uint64_t index) {
+  for (std::size_t level = 1; level < level_count_; ++level, index /= 64) {
     std::uint64_t& summary = levels_[level][index / 64];
     summary &= ~bit(index);
     if (summary != 0) return;

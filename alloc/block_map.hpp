@@ -32,7 +32,7 @@ class BlockMap {
   /// The most granules that one map can describe.
   static constexpr std::uint64_t kMaxGranules = 0xffff'fff0;
 
-  struct Word {
+  struct alignas(16) Word {
     std::uint64_t starts;  ///< Bit n: an extent starts at the word's granule n.
     std::uint64_t free;    ///< Bit n: that extent is free. Or a span, where `starts` is 0.
 
@@ -58,13 +58,23 @@ class BlockMap {
   [[nodiscard]] static constexpr std::uint64_t bit(std::uint64_t granule) {
     return std::uint64_t{1} << (granule % 64);
   }
-  [[nodiscard]] Word* word_of(std::uint64_t granule) const { return words_ + granule / 64; }
+  [[nodiscard, gnu::always_inline]] Word* word_of(std::uint64_t granule) const {
+    Word* word = words_ + granule / 64;
+    // Seen as one address, from which one instruction loads both halves.
+    asm("" : "+r"(word));
+    return word;
+  }
 
   /// Whether a free run starts at `granule`, any number at all.
-  [[nodiscard]] bool free_run_starts_at(std::uint64_t granule) const {
+  [[nodiscard, gnu::always_inline]] bool free_run_starts_at(std::uint64_t granule) const {
     if (granule >= granules_) return false;
-    const Word* const word = word_of(granule);
-    return ((word->starts & word->free) >> (granule % 64) & 1) != 0;
+    const Word word = *word_of(granule);
+    return (word.starts & word.free & bit(granule)) != 0;
+  }
+  /// Whether that run is free and of `size` granules; it is short or noted.
+  [[nodiscard, gnu::always_inline]] bool free_run_is(std::uint64_t granule,
+                                                     std::uint64_t size) const {
+    return free_run_starts_at(granule) && end_of(granule) == granule + size;
   }
   /// Whether an extent starts at `granule`, of which there is one.
   [[nodiscard]] bool starts_at(std::uint64_t granule) const {
@@ -76,28 +86,56 @@ class BlockMap {
   }
 
   /// An extent starts at `granule` now, or none does; what it is, is as before.
-  void set_start(std::uint64_t granule) {
+  void set_start(std::uint64_t granule) { finish(begin_set_start(granule)); }
+  void clear_start(std::uint64_t granule) { finish(begin_clear_start(granule)); }
+
+  /// What begin_set_start() and begin_clear_start() leave to be done, mostly nothing:
+  /// calls that cannot end with a call of another function need a stack frame.
+  struct alignas(16) Unfinished {
+    std::uint64_t entered = 0;  ///< A summary word that got its first bit; its number and 1.
+    std::uint64_t left = 0;     ///< One that lost its last.
+
+    [[nodiscard]] bool any() const { return (entered | left) != 0; }
+  };
+  [[nodiscard, gnu::always_inline]] Unfinished begin_set_start(std::uint64_t granule) {
     Word* const word = word_of(granule);
     const std::uint64_t before = word->starts;
     word->starts = before | bit(granule);
-    if (before == 0) [[unlikely]]
-      enter_word(word);
+    if (before != 0) [[likely]]
+      return {};
+    word->free = 0;
+    const std::uint64_t index = granule / 64;
+    std::uint64_t& summary = levels_[0][index / 64];
+    const std::uint64_t summary_before = summary;
+    summary = summary_before | bit(index);
+    return {.entered = summary_before == 0 ? index / 64 + 1 : 0};
   }
-  void clear_start(std::uint64_t granule) {
+  [[nodiscard, gnu::always_inline]] Unfinished begin_clear_start(std::uint64_t granule) {
     Word* const word = word_of(granule);
     const std::uint64_t starts = word->starts & ~bit(granule);
     word->starts = starts;
     word->free &= ~bit(granule);
-    if (starts == 0) [[unlikely]]
-      leave_word(word);
+    if (starts != 0) [[likely]]
+      return {};
+    const std::uint64_t index = granule / 64;
+    std::uint64_t& summary = levels_[0][index / 64];
+    summary &= ~bit(index);
+    return {.left = summary == 0 ? index / 64 + 1 : 0};
   }
+  void finish(Unfinished unfinished) {
+    if (unfinished.entered != 0) [[unlikely]]
+      enter_level(unfinished.entered - 1);
+    if (unfinished.left != 0) [[unlikely]]
+      leave_level(unfinished.left - 1);
+  }
+
   void set_free(std::uint64_t granule) { word_of(granule)->free |= bit(granule); }
   void clear_free(std::uint64_t granule) { word_of(granule)->free &= ~bit(granule); }
 
   /// Makes the end of a long extent known at its start, and the start at its end.
   /// To be called for each extent whose neighbours may ask for it; short ones,
   /// that cover no whole word, need it not.
-  void note_span(std::uint64_t start, std::uint64_t end) {
+  [[gnu::always_inline]] void note_span(std::uint64_t start, std::uint64_t end) {
     const std::uint64_t first = start / 64 + 1;
     const std::uint64_t behind_last = end / 64;
     if (first >= behind_last) return;
@@ -108,7 +146,7 @@ class BlockMap {
 
   /// The start of the extent behind the one that starts at `granule`, which is
   /// short or noted; granules() for the last one.
-  [[nodiscard]] std::uint64_t end_of(std::uint64_t granule) const {
+  [[nodiscard, gnu::always_inline]] std::uint64_t end_of(std::uint64_t granule) const {
     const Word* const word = word_of(granule);
     const std::uint64_t behind = word->starts_from(granule) >> 1;
     if (behind != 0) [[likely]]
@@ -118,7 +156,7 @@ class BlockMap {
   }
   /// The start of the extent before the one that starts at `granule`, which is
   /// not 0. That extent is short or noted.
-  [[nodiscard]] std::uint64_t start_before(std::uint64_t granule) const {
+  [[nodiscard, gnu::always_inline]] std::uint64_t start_before(std::uint64_t granule) const {
     const Word* const word = word_of(granule);
     const std::uint64_t below = word->starts & (bit(granule) - 1);
     if (below != 0) [[likely]]
@@ -141,9 +179,9 @@ class BlockMap {
   // Enough for kMaxGranules: 2^26 words, summarised 64 to 1.
   static constexpr std::size_t kMaxLevels = 5;
 
-  /// The first extent in a word that was inside one, and the last one that goes.
-  [[gnu::cold, gnu::noinline]] void enter_word(Word* word);
-  [[gnu::cold, gnu::noinline]] void leave_word(Word* word);
+  /// Word `index` of the summary's first level got its first bit, or lost its last.
+  [[gnu::cold, gnu::noinline]] void enter_level(std::uint64_t index);
+  [[gnu::cold, gnu::noinline]] void leave_level(std::uint64_t index);
 
   Word* words_ = nullptr;
   std::uint64_t granules_ = 0;

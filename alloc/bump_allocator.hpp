@@ -17,13 +17,13 @@ class BumpAllocator {
   [[nodiscard]] static bool can_manage(Range range) { return !range.empty(); }
   void initialize(Range range);
 
-  [[nodiscard]] Result<Address, HeapError> allocate(const Layout& layout);
-  [[nodiscard]] Result<void, HeapError> deallocate(Address address, const Layout& layout);
+  [[nodiscard]] Result<Address, HeapError> allocate(Layout layout);
+  [[nodiscard]] Result<void, HeapError> deallocate(Address address, Layout layout);
   [[nodiscard]] Result<void, HeapError> deallocate_unsized(Address address);
   /// In place where the block is the last one handed out, and for any shrinking.
-  [[nodiscard]] Result<void, HeapError> resize_in_place(Address address, const Layout& layout,
+  [[nodiscard]] Result<void, HeapError> resize_in_place(Address address, Layout layout,
                                                         std::size_t size);
-  [[nodiscard]] std::size_t usable_size(const Layout& layout) const { return layout.size; }
+  [[nodiscard]] std::size_t usable_size(Layout layout) const { return layout.size; }
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] std::size_t bins(std::size_t first, std::span<BinStats> out) const;
@@ -31,13 +31,16 @@ class BumpAllocator {
   [[nodiscard]] Result<Address, Damage> check(Address address) const;
 
  private:
-  [[nodiscard]] bool fits_when_empty(const Layout& layout) const;
-  [[nodiscard]] Result<void, HeapError> check_freed(Address address, std::size_t size) const;
+  [[nodiscard]] bool fits_when_empty(Layout layout) const;
+  [[nodiscard, gnu::cold, gnu::noinline]] Result<Address, HeapError> allocate_slowly(Layout layout);
+  /// Where the next block starts at the earliest.
+  [[nodiscard]] Address current() const { return last_ + 1; }
+  [[nodiscard]] Result<void, HeapError> check_freed(Address address, Layout layout) const;
 
-  Address start_ = 0;
+  Address last_ = 0;  // The last byte that is not free.
   Address end_ = 0;
-  Address current_ = 0;
-  std::size_t peak_ = 0;  // Of use before the last block shrank; else current_ says it.
+  Address start_ = 0;
+  std::size_t peak_ = 0;  // Of use before the last block shrank; else last_ says it.
   std::uint64_t requested_ = 0;
   std::uint64_t allocations_ = 0;
   std::uint64_t frees_ = 0;

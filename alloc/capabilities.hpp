@@ -52,7 +52,7 @@ concept Settles = requires(A a) {
 
 /// Else nothing can be resized, so that the block moves.
 template <Allocator A>
-Result<void, HeapError> resize_in_place(A& allocator, Address address, const Layout& layout,
+Result<void, HeapError> resize_in_place(A& allocator, Address address, Layout layout,
                                         std::size_t size) {
   if constexpr (ResizesInPlace<A>) return allocator.resize_in_place(address, layout, size);
   return fail(HeapError::exhausted);

@@ -234,16 +234,14 @@ void FirstFitAllocator::take_from(Place place, Address start, std::size_t size) 
   link(place.before, next);
 }
 
-bool FirstFitAllocator::servable(const Layout& layout) const {
+bool FirstFitAllocator::servable(Layout layout) const {
   if (!layout.valid()) return false;
   const std::size_t room = limit_ - base_;
   const std::size_t padding = padding_to(base_, layout.align);
   return padding <= room && layout.size <= room - padding;
 }
 
-std::size_t FirstFitAllocator::usable_size(const Layout& layout) const {
-  return rounded(layout.size);
-}
+std::size_t FirstFitAllocator::usable_size(Layout layout) const { return rounded(layout.size); }
 
 bool FirstFitAllocator::fits(Address run, std::size_t size, std::size_t align) const {
   const std::size_t room = node(run).size;
@@ -251,7 +249,7 @@ bool FirstFitAllocator::fits(Address run, std::size_t size, std::size_t align) c
   return padding <= room && size <= room - padding;
 }
 
-Result<Address, HeapError> FirstFitAllocator::allocate(const Layout& layout) {
+Result<Address, HeapError> FirstFitAllocator::allocate(Layout layout) {
   if (!servable(layout)) return fail(figures_.refused(HeapError::unsupported));
   const std::size_t size = rounded(layout.size);
   Place place{.before = 0, .behind = first_};
@@ -273,7 +271,7 @@ Result<Extent, HeapError> FirstFitAllocator::block_at(Address address) const {
   return Extent{.start = start, .size = next_start(start) - start, .state = ExtentState::live};
 }
 
-Result<Extent, HeapError> FirstFitAllocator::block_at(Address address, const Layout& layout) const {
+Result<Extent, HeapError> FirstFitAllocator::block_at(Address address, Layout layout) const {
   const auto block = block_at(address);
   if (!block) return block;
   const bool same = servable(layout) && rounded(layout.size) == block->size &&
@@ -287,7 +285,7 @@ void FirstFitAllocator::release(const Extent& block, std::size_t requested) {
   figures_.freed(block.size, requested);
 }
 
-Result<void, HeapError> FirstFitAllocator::deallocate(Address address, const Layout& layout) {
+Result<void, HeapError> FirstFitAllocator::deallocate(Address address, Layout layout) {
   const auto block = block_at(address, layout);
   if (!block) return fail(block.error());
   release(*block, layout.size);
@@ -301,7 +299,7 @@ Result<void, HeapError> FirstFitAllocator::deallocate_unsized(Address address) {
   return {};
 }
 
-Result<void, HeapError> FirstFitAllocator::resize_in_place(Address address, const Layout& layout,
+Result<void, HeapError> FirstFitAllocator::resize_in_place(Address address, Layout layout,
                                                            std::size_t size) {
   const auto block = block_at(address, layout);
   if (!block) return fail(block.error());

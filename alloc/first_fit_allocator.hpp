@@ -36,13 +36,13 @@ class FirstFitAllocator {
   /// Clears the bits: O(range.size() / 64).
   [[gnu::cold]] void initialize(Range range);
 
-  [[nodiscard]] Result<Address, HeapError> allocate(const Layout& layout);
-  [[nodiscard]] Result<void, HeapError> deallocate(Address address, const Layout& layout);
+  [[nodiscard]] Result<Address, HeapError> allocate(Layout layout);
+  [[nodiscard]] Result<void, HeapError> deallocate(Address address, Layout layout);
   [[nodiscard]] Result<void, HeapError> deallocate_unsized(Address address);
   /// Shrinks always; grows where the memory behind the block is free.
-  [[nodiscard]] Result<void, HeapError> resize_in_place(Address address, const Layout& layout,
+  [[nodiscard]] Result<void, HeapError> resize_in_place(Address address, Layout layout,
                                                         std::size_t size);
-  [[nodiscard, gnu::cold]] std::size_t usable_size(const Layout& layout) const;
+  [[nodiscard, gnu::cold]] std::size_t usable_size(Layout layout) const;
 
   [[nodiscard, gnu::cold]] Stats stats() const;
   [[nodiscard, gnu::cold]] Extent extent_at(Address address) const;
@@ -81,10 +81,10 @@ class FirstFitAllocator {
   void put_free(Place place, Address start, std::size_t size);
   void take_from(Place place, Address start, std::size_t size);
 
-  [[nodiscard]] bool servable(const Layout& layout) const;
+  [[nodiscard]] bool servable(Layout layout) const;
   [[nodiscard]] bool fits(Address run, std::size_t size, std::size_t align) const;
   [[nodiscard]] Result<Extent, HeapError> block_at(Address address) const;
-  [[nodiscard]] Result<Extent, HeapError> block_at(Address address, const Layout& layout) const;
+  [[nodiscard]] Result<Extent, HeapError> block_at(Address address, Layout layout) const;
   void release(const Extent& block, std::size_t requested);
 
   Range range_;

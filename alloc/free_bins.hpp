@@ -37,22 +37,20 @@ class FreeBins {
   static constexpr std::uint64_t kWideLog2 = 3;
   static constexpr std::uint64_t kBins = kFirstWide + (26ULL << kWideLog2);
 
-  /// A free run that is in no list, so that growing and shrinking it costs little;
-  /// the map marks it as free. Empty: both ends are kNoGranule.
-  struct OpenRun {
+  /// A free run that is in no list, so that blocks are cut off it at little cost; the
+  /// map marks it as free. Empty: both ends are kNoGranule.
+  struct alignas(8) OpenRun {
     Granule start = kNoGranule;
     Granule end = kNoGranule;
 
     [[nodiscard]] std::uint64_t size() const { return end - start; }
     [[nodiscard]] bool empty() const { return start == end; }
   };
-  OpenRun victim;  ///< What small blocks are carved from where no list has their size.
-  OpenRun latest;  ///< What was last merged from freed blocks.
+  OpenRun victim;  ///< What blocks are cut off where no list of an exact size serves.
 
   /// `map` tells where free runs start; granule 0 lies at `base`.
   void initialize(const BlockMap* map, Address base) {
     victim = {};
-    latest = {};
     map_ = map;
     base_ = base;
     filled_ = {};
@@ -63,8 +61,10 @@ class FreeBins {
 
   /// The list for a run of `size` granules, at least 1.
   [[nodiscard]] static constexpr std::uint64_t bin_of(std::uint64_t size) {
-    if (size <= kExactSizes) [[likely]]
-      return size - 1;
+    return size <= kExactSizes ? size - 1 : wide_bin_of(size);
+  }
+  /// The same for more than kExactSizes granules.
+  [[nodiscard]] static constexpr std::uint64_t wide_bin_of(std::uint64_t size) {
     const auto log2 = static_cast<std::uint64_t>(63 - std::countl_zero(size));
     const std::uint64_t part = size >> (log2 - kWideLog2) & ((1ULL << kWideLog2) - 1);
     return kFirstWide + ((log2 - 6) << kWideLog2) + part;
@@ -100,41 +100,38 @@ class FreeBins {
   }
 
   /// Adds a run that the map already marks as free.
-  void insert(std::uint64_t run, std::uint64_t size) {
-    const std::uint64_t bin = bin_of(size);
-    if (bin >= kFirstWide) [[unlikely]]
+  [[gnu::always_inline]] void insert(std::uint64_t run, std::uint64_t size) {
+    std::uint64_t bin = size - 1;
+    if (size > kExactSizes) {
+      bin = wide_bin_of(size);
       wide_granules_[bin - kFirstWide] += size;
+    }
     push(run, bin);
   }
-  /// The same for a run of an exact size.
-  void insert_exact(std::uint64_t run, std::uint64_t size) { push(run, size - 1); }
-
   /// Takes out the first run of list `bin`, which is not empty; its size is `size`.
-  void remove_first(std::uint64_t bin, std::uint64_t size) {
+  [[gnu::always_inline]] void remove_first(std::uint64_t bin, std::uint64_t size) {
     if (bin >= kFirstWide) [[unlikely]]
       wide_granules_[bin - kFirstWide] -= size;
     pop(bin);
   }
   /// Takes out any run that was inserted with `size`.
-  void remove(std::uint64_t run, std::uint64_t size) {
-    const std::uint64_t bin = bin_of(size);
-    if (bin >= kFirstWide) [[unlikely]]
+  [[gnu::always_inline]] void remove(std::uint64_t run, std::uint64_t size) {
+    std::uint64_t bin = size - 1;
+    if (size > kExactSizes) {
+      bin = wide_bin_of(size);
       wide_granules_[bin - kFirstWide] -= size;
+    }
     if (first_[bin] == run) return pop(bin);
-    if (!unlink(run, bin)) [[unlikely]]
+    const Links own = links(run);
+    if (!leads_back(own.previous, run, &Links::next)) [[unlikely]]
       report_damage(run);
-  }
-
-  /// remove() for a run of an exact size where that takes only a few looks; else
-  /// false, and nothing has changed.
-  [[nodiscard]] bool try_remove_exact(std::uint64_t run, std::uint64_t size) {
-    const std::uint64_t bin = size - 1;
-    if (first_[bin] != run) return unlink(run, bin);
-    const Granule next = links(run).next;
-    if (next != kNoGranule && !shows_next(run, next, size)) [[unlikely]]
-      return false;
-    advance_exact(bin, next);
-    return true;
+    if (own.next != kNoGranule) {
+      if (!leads_back(own.next, run, &Links::previous)) [[unlikely]]
+        report_damage(run);
+      links(own.next).previous = own.previous;
+    }
+    links(own.previous).next = own.next;
+    --count_[bin];
   }
 
   /// A list's figures.
@@ -176,31 +173,8 @@ class FreeBins {
           base_ + run * kGranuleBytes);
   }
 
-  /// Whether one word of the map shows that `next`, read from the first run of a
-  /// list of an exact size, may be its next; else remove_first() looks further.
-  [[nodiscard]] bool shows_next(std::uint64_t run, std::uint64_t next, std::uint64_t size) const {
-    if constexpr (kLevel == Hardening::none) return true;
-    // Bit 63 is set below, whatever starts there.
-    if (size == kExactSizes) return false;
-    if (next >= map_->granules() || next == run || is_open(next)) return false;
-    const BlockMap::Word word = *map_->word_of(next);
-    const std::uint64_t starts = word.starts_from(next);
-    // A start at bit 0 and the next one at bit `size`, found in one go: without
-    // the one at bit 0, the subtraction sets it.
-    const bool same = BlockMap::lowest((starts - 1) | std::uint64_t{1} << 63) == size;
-    return same && (word.free_from(next) & 1) != 0;
-  }
-  /// The link of the first run, unchecked; and the rest of taking that run out of
-  /// the list of an exact size, once its link was checked.
-  [[nodiscard]] std::uint64_t unchecked_next(std::uint64_t run) const { return links(run).next; }
-  void advance_exact(std::uint64_t bin, std::uint64_t next) {
-    first_[bin] = static_cast<Granule>(next);
-    --count_[bin];
-    if (next == kNoGranule) filled_[0] &= ~BlockMap::bit(bin);
-  }
-
  private:
-  struct Links {
+  struct alignas(8) Links {
     Granule next;
     Granule previous;  // Not kept for the first of a list.
   };
@@ -209,39 +183,22 @@ class FreeBins {
   [[nodiscard]] Links& links(std::uint64_t run) const {
     return *reinterpret_cast<Links*>(base_ + run * kGranuleBytes);
   }
-  [[nodiscard]] bool is_open(std::uint64_t run) const {
-    return run == victim.start || run == latest.start;
-  }
+  [[nodiscard]] bool is_open(std::uint64_t run) const { return run == victim.start; }
   /// Whether a free run that is in some list starts at `run`, any number at all.
-  [[nodiscard]] bool plausible(std::uint64_t run) const {
+  [[nodiscard, gnu::always_inline]] bool plausible(std::uint64_t run) const {
     if constexpr (kLevel == Hardening::none) return true;
     return map_->free_run_starts_at(run) && !is_open(run);
   }
   /// Whether a free run starts at `to`, so that it may be written to, and links
   /// back. An open run that was made to look so is no harm: nothing is taken from
   /// the lists for it.
-  [[nodiscard]] bool leads_back(std::uint64_t to, std::uint64_t run, Granule Links::*back) const {
+  [[nodiscard, gnu::always_inline]] bool leads_back(std::uint64_t to, std::uint64_t run,
+                                                    Granule Links::*back) const {
     if constexpr (kLevel == Hardening::none) return true;
     return map_->free_run_starts_at(to) && links(to).*back == run;
   }
 
-  /// Takes out a run that is not the first of its list; false, with nothing changed,
-  /// where a link of it is wrong.
-  [[nodiscard, gnu::always_inline]] bool unlink(std::uint64_t run, std::uint64_t bin) {
-    const Granule next = links(run).next;
-    const Granule previous = links(run).previous;
-    if (!leads_back(previous, run, &Links::next)) [[unlikely]]
-      return false;
-    if (next != kNoGranule) {
-      if (!leads_back(next, run, &Links::previous)) [[unlikely]]
-        return false;
-      links(next).previous = previous;
-    }
-    links(previous).next = next;
-    --count_[bin];
-    return true;
-  }
-  void push(std::uint64_t run, std::uint64_t bin) {
+  [[gnu::always_inline]] void push(std::uint64_t run, std::uint64_t bin) {
     const std::uint64_t second = first_[bin];
     links(run).next = static_cast<Granule>(second);
     first_[bin] = static_cast<Granule>(run);
@@ -253,21 +210,26 @@ class FreeBins {
     }
   }
 
-  void pop(std::uint64_t bin) {
+  [[gnu::always_inline]] void pop(std::uint64_t bin) {
     const std::uint64_t run = first_[bin];
     const std::uint64_t next = links(run).next;
-    first_[bin] = static_cast<Granule>(next);
-    --count_[bin];
     if (next == kNoGranule) {
       filled_[bin / 64] &= ~BlockMap::bit(bin);
-    } else if (next == run || !fits_in(next, bin)) [[unlikely]] {
+    } else if (!may_be_first(next, run, bin)) [[unlikely]] {
       report_damage(run);
     }
+    first_[bin] = static_cast<Granule>(next);
+    --count_[bin];
   }
-  [[nodiscard]] bool fits_in(std::uint64_t run, std::uint64_t bin) const {
+  /// Whether a run, said to be behind `run`, may become the first of its list. That it
+  /// is of a wide list's size is found out when it is taken.
+  [[nodiscard, gnu::always_inline]] bool may_be_first(std::uint64_t next, std::uint64_t run,
+                                                      std::uint64_t bin) const {
     if constexpr (kLevel == Hardening::none) return true;
-    if (!plausible(run)) return false;
-    return bin_of(map_->end_of(run) - run) == bin;
+    if (bin < kFirstWide) {
+      return next != run && !is_open(next) && map_->free_run_is(next, bin + 1);
+    }
+    return !is_open(next) && leads_back(next, run, &Links::previous);
   }
 
   const BlockMap* map_ = nullptr;

@@ -19,18 +19,17 @@ struct WalkStep {
 class Heap {
  public:
   /// An address aligned to `layout.align` with at least `layout.size` bytes.
-  [[nodiscard]] virtual Result<Address, HeapError> allocate(const Layout& layout) = 0;
+  [[nodiscard]] virtual Result<Address, HeapError> allocate(Layout layout) = 0;
   /// Takes back a block with the layout that it was allocated with.
-  [[nodiscard]] virtual Result<void, HeapError> deallocate(Address address,
-                                                           const Layout& layout) = 0;
+  [[nodiscard]] virtual Result<void, HeapError> deallocate(Address address, Layout layout) = 0;
   /// For callers that have lost the layout; see the Allocator concept.
   [[nodiscard]] virtual Result<void, HeapError> deallocate_unsized(Address address) = 0;
   /// Changes a block's size, in place where that can be, else by moving it: the
   /// bytes are copied outside the lock. An error leaves the block as it was.
-  [[nodiscard]] virtual Result<Address, HeapError> reallocate(Address address, const Layout& layout,
+  [[nodiscard]] virtual Result<Address, HeapError> reallocate(Address address, Layout layout,
                                                               std::size_t size) = 0;
   /// Bytes that a block of this (valid) layout gets.
-  [[nodiscard]] virtual std::size_t usable_size(const Layout& layout) const = 0;
+  [[nodiscard]] virtual std::size_t usable_size(Layout layout) const = 0;
 
   [[nodiscard]] virtual std::string_view allocator_name() const = 0;
   [[nodiscard]] virtual Stats stats() const = 0;

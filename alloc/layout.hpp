@@ -24,14 +24,16 @@ inline constexpr std::size_t kDefaultAlign = 16;
 }
 
 /// A size in bytes and an alignment in bytes. Only a power of two is an
-/// alignment; allocators refuse any other layout, and they refuse size 0.
-struct Layout {
+/// alignment; allocators refuse any other layout, and they refuse size 0. Aligned to
+/// its own size, for only then does the compiler keep it in two registers where
+/// unaligned accesses are forbidden (-mstrict-align).
+struct alignas(2 * sizeof(std::size_t)) Layout {
   std::size_t size = 0;
   std::size_t align = kDefaultAlign;
 
   /// True where every allocator can at least consider it.
   [[nodiscard]] constexpr bool valid() const { return size != 0 && is_power_of_two(align); }
-  friend constexpr bool operator==(const Layout&, const Layout&) = default;
+  friend constexpr bool operator==(Layout, Layout) = default;
 };
 
 /// The last multiple of `align` that is at most `address`. Panics where `align`

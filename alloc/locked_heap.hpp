@@ -24,13 +24,13 @@ class LockedHeap final : public Heap {
   LockedHeap(const LockedHeap&) = delete;
   LockedHeap& operator=(const LockedHeap&) = delete;
 
-  Result<Address, HeapError> allocate(const Layout& layout) override {
+  Result<Address, HeapError> allocate(Layout layout) override {
     const Guard guard(lock_);
     ++generation_;
     return with([&](auto& allocator) { return allocator.allocate(layout); });
   }
 
-  Result<void, HeapError> deallocate(Address address, const Layout& layout) override {
+  Result<void, HeapError> deallocate(Address address, Layout layout) override {
     const Guard guard(lock_);
     ++generation_;
     return with([&](auto& allocator) { return allocator.deallocate(address, layout); });
@@ -42,8 +42,9 @@ class LockedHeap final : public Heap {
     return with([&](auto& allocator) { return alloc::deallocate_unsized(allocator, address); });
   }
 
-  Result<Address, HeapError> reallocate(Address address, const Layout& layout,
-                                        std::size_t size) override {
+  /// Kept small: a moved block is copied, which costs more than calls do.
+  [[gnu::cold]] Result<Address, HeapError> reallocate(Address address, Layout layout,
+                                                      std::size_t size) override {
     const auto resized = resize_in_place(address, layout, size);
     if (resized) return address;
     if (resized.error() != HeapError::exhausted) return fail(resized.error());
@@ -57,7 +58,7 @@ class LockedHeap final : public Heap {
     return moved;
   }
 
-  [[gnu::cold]] std::size_t usable_size(const Layout& layout) const override {
+  [[gnu::cold]] std::size_t usable_size(Layout layout) const override {
     const InspectionGuard guard(lock_);
     return with([&](const auto& allocator) { return allocator.usable_size(layout); });
   }
@@ -158,7 +159,7 @@ class LockedHeap final : public Heap {
     Guard guard_;
   };
 
-  Result<void, HeapError> resize_in_place(Address address, const Layout& layout, std::size_t size) {
+  Result<void, HeapError> resize_in_place(Address address, Layout layout, std::size_t size) {
     const Guard guard(lock_);
     ++generation_;
     return with(

@@ -12,12 +12,12 @@ namespace heapscope::workload {
 /// The three calls of a workload, in the words of alloc::Heap.
 class Target {
  public:
-  [[nodiscard]] virtual Result<alloc::Address, alloc::HeapError> allocate(
-      const alloc::Layout& layout) = 0;
+  [[nodiscard]] virtual Result<alloc::Address, alloc::HeapError> allocate(alloc::Layout layout) = 0;
   [[nodiscard]] virtual Result<void, alloc::HeapError> deallocate(alloc::Address address,
-                                                                  const alloc::Layout& layout) = 0;
-  [[nodiscard]] virtual Result<alloc::Address, alloc::HeapError> reallocate(
-      alloc::Address address, const alloc::Layout& layout, std::size_t size) = 0;
+                                                                  alloc::Layout layout) = 0;
+  [[nodiscard]] virtual Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address,
+                                                                            alloc::Layout layout,
+                                                                            std::size_t size) = 0;
 
  protected:
   ~Target() = default;
@@ -28,15 +28,13 @@ class HeapTarget final : public Target {
  public:
   explicit HeapTarget(alloc::Heap& heap) : heap_(heap) {}
 
-  Result<alloc::Address, alloc::HeapError> allocate(const alloc::Layout& layout) override {
+  Result<alloc::Address, alloc::HeapError> allocate(alloc::Layout layout) override {
     return heap_.allocate(layout);
   }
-  Result<void, alloc::HeapError> deallocate(alloc::Address address,
-                                            const alloc::Layout& layout) override {
+  Result<void, alloc::HeapError> deallocate(alloc::Address address, alloc::Layout layout) override {
     return heap_.deallocate(address, layout);
   }
-  Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address,
-                                                      const alloc::Layout& layout,
+  Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address, alloc::Layout layout,
                                                       std::size_t size) override {
     return heap_.reallocate(address, layout, size);
   }
@@ -56,16 +54,14 @@ class AllocatorTarget final : public Target {
   explicit AllocatorTarget(A& allocator, Contents contents = Contents::kept)
       : allocator_(allocator), contents_(contents) {}
 
-  Result<alloc::Address, alloc::HeapError> allocate(const alloc::Layout& layout) override {
+  Result<alloc::Address, alloc::HeapError> allocate(alloc::Layout layout) override {
     return allocator_.allocate(layout);
   }
-  Result<void, alloc::HeapError> deallocate(alloc::Address address,
-                                            const alloc::Layout& layout) override {
+  Result<void, alloc::HeapError> deallocate(alloc::Address address, alloc::Layout layout) override {
     return allocator_.deallocate(address, layout);
   }
   /// In place where that can be, else by moving, as alloc::LockedHeap does it.
-  Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address,
-                                                      const alloc::Layout& layout,
+  Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address, alloc::Layout layout,
                                                       std::size_t size) override {
     const auto resized = allocator_.resize_in_place(address, layout, size);
     if (resized) return address;
@@ -90,13 +86,11 @@ class AllocatorTarget final : public Target {
 /// and for finding out what it needs, before it is played.
 class NoTarget final : public Target {
  public:
-  Result<alloc::Address, alloc::HeapError> allocate(const alloc::Layout& layout) override {
+  Result<alloc::Address, alloc::HeapError> allocate(alloc::Layout layout) override {
     return layout.align;
   }
-  Result<void, alloc::HeapError> deallocate(alloc::Address, const alloc::Layout&) override {
-    return {};
-  }
-  Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address, const alloc::Layout&,
+  Result<void, alloc::HeapError> deallocate(alloc::Address, alloc::Layout) override { return {}; }
+  Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address, alloc::Layout,
                                                       std::size_t) override {
     return address;
   }

@@ -13,12 +13,13 @@ extern "C" void heapscope_empty_call();  // One instruction: ret.
 
 namespace heapscope::kernel {
 
-/// The four first arguments of a call; what it returned, in the first two.
+/// The five first arguments of a call; what it returned, in the first two.
 struct CallRegisters {
   std::uint64_t x0 = 0;
   std::uint64_t x1 = 0;
   std::uint64_t x2 = 0;
   std::uint64_t x3 = 0;
+  std::uint64_t x4 = 0;
 };
 
 /// Calls `function` with interrupts masked. Returns what the instruction counter
@@ -31,6 +32,7 @@ inline std::uint32_t count_call(std::uintptr_t function, CallRegisters& register
   register std::uint64_t x1 asm("x1") = registers.x1;
   register std::uint64_t x2 asm("x2") = registers.x2;
   register std::uint64_t x3 asm("x3") = registers.x3;
+  register std::uint64_t x4 asm("x4") = registers.x4;
   register std::uint64_t before asm("x19");
   register std::uint64_t after asm("x20");
   register std::uintptr_t called asm("x21") = function;
@@ -40,11 +42,12 @@ inline std::uint32_t count_call(std::uintptr_t function, CallRegisters& register
       "blr %[called]\n"
       "isb\n"
       "mrs %[after], pmevcntr0_el0\n"
-      : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), [before] "=&r"(before), [after] "=&r"(after)
+      : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3),
+        "+r"(x4), [before] "=&r"(before), [after] "=&r"(after)
       : [called] "r"(called)
-      : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
-        "x18", "x30", "cc", "memory");
-  registers = {.x0 = x0, .x1 = x1, .x2 = x2, .x3 = x3};
+      : "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18",
+        "x30", "cc", "memory");
+  registers = {.x0 = x0, .x1 = x1, .x2 = x2, .x3 = x3, .x4 = x4};
   write_interrupt_mask(mask);
   return static_cast<std::uint32_t>(after - before);
 }

@@ -64,8 +64,6 @@ struct Calls {
   std::uintptr_t resize;
 };
 
-std::uint64_t number(const Layout& layout) { return std::bit_cast<std::uint64_t>(&layout); }
-
 /// Counts every call. A reallocation that cannot be done in place is counted as
 /// the calls that it is made of: an attempt, a new block, a free of the old.
 /// Behind the lock, reallocations are one call, which is not counted.
@@ -74,22 +72,22 @@ class CountingTarget final : public workload::Target {
   explicit CountingTarget(const Calls& calls, alloc::Heap* locked = nullptr)
       : calls_(calls), locked_(locked), overhead_(count_overhead()) {}
 
-  Result<Address, HeapError> allocate(const Layout& layout) override {
-    CallRegisters registers{.x0 = calls_.object, .x1 = number(layout)};
+  Result<Address, HeapError> allocate(Layout layout) override {
+    CallRegisters registers{.x0 = calls_.object, .x1 = layout.size, .x2 = layout.align};
     allocated_ = counted(calls_.allocate, registers);
     counts.allocate.add(allocated_);
     return returned<Result<Address, HeapError>>(registers);
   }
 
-  Result<void, HeapError> deallocate(Address address, const Layout& layout) override {
-    CallRegisters registers{.x0 = calls_.object, .x1 = address, .x2 = number(layout)};
+  Result<void, HeapError> deallocate(Address address, Layout layout) override {
+    CallRegisters registers{
+        .x0 = calls_.object, .x1 = address, .x2 = layout.size, .x3 = layout.align};
     freed_ = counted(calls_.deallocate, registers);
     counts.free.add(freed_);
     return returned<Result<void, HeapError>>(registers);
   }
 
-  Result<Address, HeapError> reallocate(Address address, const Layout& layout,
-                                        std::size_t size) override {
+  Result<Address, HeapError> reallocate(Address address, Layout layout, std::size_t size) override {
     moved_ = false;
     if (locked_ != nullptr) return locked_->reallocate(address, layout, size);
     if (const auto resized = resize(address, layout, size); resized) return address;
@@ -113,8 +111,9 @@ class CountingTarget final : public workload::Target {
     return count_call(function, registers) - overhead_;
   }
 
-  Result<void, HeapError> resize(Address address, const Layout& layout, std::size_t size) {
-    CallRegisters registers{.x0 = calls_.object, .x1 = address, .x2 = number(layout), .x3 = size};
+  Result<void, HeapError> resize(Address address, Layout layout, std::size_t size) {
+    CallRegisters registers{
+        .x0 = calls_.object, .x1 = address, .x2 = layout.size, .x3 = layout.align, .x4 = size};
     counts.resize.add(counted(calls_.resize, registers));
     return returned<Result<void, HeapError>>(registers);
   }
@@ -160,10 +159,9 @@ class PairCounter final : public workload::Observer {
 template <alloc::Allocator A>
 Calls calls_of(A& allocator) {
   // Declared, so that another signature than count_call() makes is noticed.
-  Result<Address, HeapError> (A::*const allocate)(const Layout&) = &A::allocate;
-  Result<void, HeapError> (A::*const deallocate)(Address, const Layout&) = &A::deallocate;
-  Result<void, HeapError> (A::*const resize)(Address, const Layout&, std::size_t) =
-      &A::resize_in_place;
+  Result<Address, HeapError> (A::*const allocate)(Layout) = &A::allocate;
+  Result<void, HeapError> (A::*const deallocate)(Address, Layout) = &A::deallocate;
+  Result<void, HeapError> (A::*const resize)(Address, Layout, std::size_t) = &A::resize_in_place;
   return {.object = std::bit_cast<std::uintptr_t>(&allocator),
           .allocate = address_of_member(allocate),
           .deallocate = address_of_member(deallocate),
@@ -171,12 +169,11 @@ Calls calls_of(A& allocator) {
 }
 
 // A call through alloc::Heap as its users make it, out of line.
-Result<Address, HeapError> allocate_locked(alloc::Heap* heap, const Layout* layout) {
-  return heap->allocate(*layout);
+Result<Address, HeapError> allocate_locked(alloc::Heap* heap, Layout layout) {
+  return heap->allocate(layout);
 }
-Result<void, HeapError> deallocate_locked(alloc::Heap* heap, Address address,
-                                          const Layout* layout) {
-  return heap->deallocate(address, *layout);
+Result<void, HeapError> deallocate_locked(alloc::Heap* heap, Address address, Layout layout) {
+  return heap->deallocate(address, layout);
 }
 
 Calls calls_of(alloc::Heap& heap) {

@@ -103,7 +103,7 @@ bool read_tag(Context& context, Request& request) {
 /// "64 bytes", with the alignment where it is not the usual one.
 class Wanted {
  public:
-  explicit Wanted(const alloc::Layout& layout) {
+  explicit Wanted(alloc::Layout layout) {
     format(text_, "{} bytes", layout.size);
     if (layout.align != alloc::kDefaultAlign) format(text_, " aligned to {}", layout.align);
   }
@@ -150,7 +150,7 @@ void undo(Environment& environment, HandleId first) {
 /// see. Asked before the first is allocated: bump does not get back what undo()
 /// frees.
 bool plainly_too_many(const alloc::Heap& heap, const Request& request) {
-  const alloc::Layout& layout = request.layout;
+  alloc::Layout layout = request.layout;
   const alloc::Stats stats = heap.stats();
   const auto last = heap.owner(stats.end - 1);
   const bool one_run =

@@ -43,8 +43,11 @@ struct Block {
 class Program {
  public:
   explicit Program(Input input) : input_(input) {
-    const auto start = reinterpret_cast<Address>(memory_) + input_.byte() % 16;
-    bin_.initialize({.start = start, .end = start + 1024 + input_.word()});
+    const std::size_t shape = input_.byte();
+    const auto start = reinterpret_cast<Address>(memory_) + shape % 16;
+    // Without slabs, with some classes of them, or with all.
+    const std::size_t factor = shape / 16 % 2 == 0 ? 1 : 6;
+    bin_.initialize({.start = start, .end = start + 1024 + input_.word() * factor});
   }
 
   void run() {
@@ -142,7 +145,7 @@ class Program {
     }
   }
 
-  alignas(8192) inline static std::byte memory_[128 * 1024];
+  alignas(8192) inline static std::byte memory_[512 * 1024];
   Input input_;
   BinAllocator bin_;
   std::vector<Block> blocks_;

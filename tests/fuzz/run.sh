@@ -7,7 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 command -v clang++-19 >/dev/null || { echo "clang-19 is not installed"; exit 77; }
 mkdir -p "$1/found"
 clang++-19 -std=c++23 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-  tests/fuzz/bin_allocator.cpp alloc/bin_allocator.cpp alloc/block_map.cpp base/format.cpp \
+  tests/fuzz/bin_allocator.cpp alloc/bin_allocator.cpp alloc/block_map.cpp alloc/slabs.cpp \
+  base/format.cpp \
   -o "$1/bin_allocator"
 seconds=20
 [[ ${HEAPSCOPE_LONG-} != 1 ]] || seconds=1200

@@ -306,9 +306,9 @@ def test_a_panic_stops_cores_at_work(own_machines: Machines, tmp_path: Path) -> 
     shell = own_machines.boot(extra=["-gdb", f"unix:{debugger},server=on,wait=off"])
     shell.send(b"stress -n 1000000000\r")
     shell.read_until(b" of 1000000000 operations\r\n")
-    spoil(debugger, r"heapscope::alloc::BasicBinAllocator<[^>]*>::give_back")
+    spoil(debugger, r"heapscope::alloc::BasicBinAllocator<[^>]*>::free_run")
     said = shell.read_until(INTRO).decode("latin-1").replace("\r\n", "\n")
-    assert "\nfatal: undefined instruction by alloc::BasicBinAllocator::give_back+0x0 " in said
+    assert "\nfatal: undefined instruction by alloc::BasicBinAllocator::free_run+0x0 " in said
     assert "kernel::StressWorker::" in said
     assert_one_panic_shell(shell, said)
     before = operations_done(shell)

@@ -12,7 +12,8 @@
 
 namespace heapscope::alloc {
 
-using AllocatorsUnderTest = ::testing::Types<BumpAllocator, BinAllocator, FirstFitAllocator>;
+using AllocatorsUnderTest =
+    ::testing::Types<BumpAllocator, BinAllocator, CoalescingAllocator, FirstFitAllocator>;
 
 template <class A>
 struct AllocatorTraits {
@@ -27,6 +28,9 @@ struct AllocatorTraits<BinAllocator> {
   static constexpr bool kReturnsMemory = true;
   static constexpr std::size_t kFreeAlign = BinAllocator::kGranuleBytes;
 };
+
+template <>
+struct AllocatorTraits<CoalescingAllocator> : AllocatorTraits<BinAllocator> {};
 
 template <>
 struct AllocatorTraits<BumpAllocator> {

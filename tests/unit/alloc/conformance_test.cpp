@@ -412,7 +412,7 @@ TYPED_TEST(Conformance, ARefusedFreeChangesNothing) {
                  [&] { return allocator.deallocate_unsized(unused); });
   expect_refused(allocator, HeapError::not_allocated, 0,
                  [&] { return allocator.resize_in_place(unused, layout, 8); });
-  for (const Layout& wrong :
+  for (Layout wrong :
        {Layout{.size = 0}, Layout{.size = 64, .align = 0}, Layout{.size = 64, .align = 3},
         Layout{.size = 4096}, Layout{.size = kMost}, Layout{.size = kMost, .align = 1},
         Layout{.size = kMost - 7}, Layout{.size = 0 - *block}, Layout{.size = 0 - *block + 64},

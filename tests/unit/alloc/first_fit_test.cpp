@@ -25,7 +25,7 @@ class FirstFit : public ::testing::Test {
     for (const std::size_t i : {1U, 3U, 4U, 6U}) release(i);
   }
 
-  Address must(const Layout& layout) {
+  Address must(Layout layout) {
     const auto address = allocator_.allocate(layout);
     EXPECT_TRUE(address.has_value());
     return address.value_or(0);
@@ -77,7 +77,7 @@ TEST_F(FirstFit, AnAlignedBlockLeavesWhatIsBeforeIt) {
 }
 
 TEST_F(FirstFit, EveryMisuseOfAFreeIsAnError) {
-  const auto refused = [this](Address address, const Layout& layout) {
+  const auto refused = [this](Address address, Layout layout) {
     const auto freed = allocator_.deallocate(address, layout);
     return freed ? std::string_view("freed") : error_name(freed.error());
   };

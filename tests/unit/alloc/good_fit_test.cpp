@@ -155,23 +155,20 @@ class FitDriver {
   bool allocate(std::size_t size) {
     const Layout layout{.size = size, .align = 8};
     const std::size_t usable = bin_.usable_size(layout);
-    // What is kept aside counts as merged in the model.
-    const bool settled = random_.percent(50);
-    if (settled) bin_.settle();
     const auto address = bin_.allocate(layout);
     const std::size_t own = class_of(usable);
     if (!address) {
       // Of a list of different sizes, only some are looked at.
       const bool in_long_list =
           usable >= kFirstWide && model_.smallest_from(next_class(own)) == 0 &&
-          model_.count_between(own, next_class(own)) > BinAllocator::kRunsLookedAt;
+          model_.count_between(own, next_class(own)) > CoalescingAllocator::kRunsLookedAt;
       EXPECT_TRUE(model_.smallest_from(usable) == 0 || in_long_list) << size << " bytes";
       return false;
     }
     const std::size_t next_larger = model_.smallest_from(next_class(own));
     const std::size_t taken = model_.take(*address, usable);
     EXPECT_GE(taken, usable) << size << " bytes are not free";
-    if (settled && usable >= kFirstWide && next_larger != 0) {
+    if (usable >= kFirstWide && next_larger != 0) {
       EXPECT_LE(class_of(taken), class_of(next_larger)) << "for " << size << " bytes";
     }
     blocks_.push_back({.address = *address, .layout = layout});
@@ -202,7 +199,7 @@ class FitDriver {
 
   RandomSource random_;
   SizeSource sizes_;
-  BinAllocator bin_;
+  CoalescingAllocator bin_;
   FreeRuns model_;
   std::vector<Block> blocks_;
 };

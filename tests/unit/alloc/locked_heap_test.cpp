@@ -298,7 +298,7 @@ TEST_F(Locked, ARefusedReallocateLeavesTheBlock) {
   const Address block = must(100);
   static_cast<void>(must(8));
   std::memset(bytes_at(block), 5, 100);
-  const auto refused = [&](Address address, const Layout& given, std::size_t size, HeapError error,
+  const auto refused = [&](Address address, Layout given, std::size_t size, HeapError error,
                            std::uint64_t failures) {
     const Stats before = heap_.stats();
     const auto extents = walk(heap_, 64);

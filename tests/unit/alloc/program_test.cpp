@@ -30,7 +30,7 @@ class Intervals {
     unsigned char fill;
   };
 
-  void add(Address address, const Layout& layout) {
+  void add(Address address, Layout layout) {
     EXPECT_EQ(address % layout.align, 0U);
     const auto behind = blocks_.lower_bound(address);
     if (behind != blocks_.end()) {

@@ -27,7 +27,7 @@ class ShadowHeap {
 
   explicit ShadowHeap(A& allocator) : allocator_(allocator) {}
 
-  Result<Address, HeapError> allocate(const Layout& layout) {
+  Result<Address, HeapError> allocate(Layout layout) {
     const auto address = allocator_.allocate(layout);
     if (address) add(*address, layout);
     return address;
@@ -85,7 +85,7 @@ class ShadowHeap {
   }
 
  private:
-  void add(Address address, const Layout& layout) {
+  void add(Address address, Layout layout) {
     const std::size_t usable = allocator_.usable_size(layout);
     EXPECT_GE(usable, layout.size);
     expect_in_place(address, layout.align, usable);

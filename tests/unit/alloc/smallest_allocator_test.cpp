@@ -177,7 +177,7 @@ TEST(TinyAdapter, GivesMemoryBack) {
 /// Puts off what it must do, and does not stand being looked at before that.
 class Postponing : public SmallestAllocator {
  public:
-  Result<Address, HeapError> allocate(const Layout& layout) {
+  Result<Address, HeapError> allocate(Layout layout) {
     settled_ = false;
     return SmallestAllocator::allocate(layout);
   }

@@ -16,18 +16,11 @@
 
 namespace heapscope::alloc {
 
-/// Keeps some freed blocks aside, unmerged and in no size class, until it is told to
-/// settle(). They are free all the same.
+/// Keeps free slots of one size side by side, unmerged, where it has slabs.
 template <class A>
-concept KeepsBlocksAside = requires(A a) {
-  a.settle();
+concept HasSlabs = requires {
+  requires A::kHasSlabs;
 };
-
-/// The largest block that may be kept aside, in bytes.
-inline constexpr std::uint64_t kMostKeptAside = 256;
-
-/// Whether blocks may be kept aside now.
-enum class Aside : std::uint8_t { none, some };
 
 /// The figures of `stats` that a refused call leaves as they are: all but the
 /// count of failures.
@@ -126,7 +119,7 @@ inline std::string wrong_figures(const Stats& stats, const std::vector<Extent>& 
 /// Whether the largest free run is what is said, or near enough where only some
 /// runs of a size class are looked at.
 inline std::string wrong_largest(const Stats& stats, const std::vector<BinStats>& bins,
-                                 const std::vector<Extent>& extents, Aside aside) {
+                                 const std::vector<Extent>& extents) {
   constexpr std::uint64_t kRunsLookedAt = 8;
   std::uint64_t largest = 0;
   for (const Extent& extent : only(extents, ExtentState::free)) {
@@ -134,7 +127,6 @@ inline std::string wrong_largest(const Stats& stats, const std::vector<BinStats>
   }
   if (stats.largest_free_bytes == largest) return "";
   if (stats.largest_free_bytes > largest) return "largest_free_bytes is above all extents";
-  if (aside == Aside::some && largest <= kMostKeptAside) return "";
   const auto above = std::ranges::upper_bound(bins, largest, {}, &BinStats::size);
   if (above != bins.begin()) {
     const BinStats& bin = *std::prev(above);
@@ -143,10 +135,9 @@ inline std::string wrong_largest(const Stats& stats, const std::vector<BinStats>
   return "largest_free_bytes != extents";
 }
 
-/// Whether each class counts exactly the free runs that fall into it; of a class one
-/// block may be kept aside.
-inline std::string wrong_bins(const std::vector<BinStats>& bins, const std::vector<Extent>& extents,
-                              Aside aside) {
+/// Whether each class counts exactly the free runs that fall into it.
+inline std::string wrong_bins(const std::vector<BinStats>& bins,
+                              const std::vector<Extent>& extents) {
   std::vector<BinStats> expected = bins;
   for (BinStats& bin : expected) bin.free_blocks = bin.free_bytes = 0;
   for (const Extent& extent : only(extents, ExtentState::free)) {
@@ -158,11 +149,8 @@ inline std::string wrong_bins(const std::vector<BinStats>& bins, const std::vect
   }
   for (std::size_t i = 0; i < bins.size(); ++i) {
     if (i > 0 && bins[i].size <= bins[i - 1].size) return "the classes are not in order";
-    const std::uint64_t missing = expected[i].free_blocks - bins[i].free_blocks;
-    const std::uint64_t missing_bytes = expected[i].free_bytes - bins[i].free_bytes;
-    const bool kept_aside = aside == Aside::some && bins[i].size <= kMostKeptAside &&
-                            missing == 1 && missing_bytes == bins[i].size;
-    if (!kept_aside && (missing != 0 || missing_bytes != 0)) {
+    if (expected[i].free_blocks != bins[i].free_blocks ||
+        expected[i].free_bytes != bins[i].free_bytes) {
       return "the class of " + std::to_string(bins[i].size) + " bytes is miscounted";
     }
   }
@@ -171,15 +159,14 @@ inline std::string wrong_bins(const std::vector<BinStats>& bins, const std::vect
 
 /// The first thing that is wrong with a heap; an empty text where nothing is.
 template <Allocator A>
-std::string unsound(const A& allocator,
-                    Aside aside = KeepsBlocksAside<A> ? Aside::some : Aside::none) {
+std::string unsound(const A& allocator) {
   const Stats stats = allocator.stats();
   const auto extents = extents_of(allocator);
   if (auto wrong = wrong_figures(stats, extents); !wrong.empty()) return wrong;
   const auto bins = bins_of(allocator);
-  if (auto wrong = wrong_largest(stats, bins, extents, aside); !wrong.empty()) return wrong;
+  if (auto wrong = wrong_largest(stats, bins, extents); !wrong.empty()) return wrong;
   if (!bins.empty()) {
-    if (auto wrong = wrong_bins(bins, extents, aside); !wrong.empty()) return wrong;
+    if (auto wrong = wrong_bins(bins, extents); !wrong.empty()) return wrong;
   }
   for (const Extent& extent : extents) {
     const auto next = check(allocator, extent.start);
@@ -189,16 +176,19 @@ std::string unsound(const A& allocator,
   return "";
 }
 
-/// The same once nothing is kept aside: all that is free has merged as well.
+/// The same once it has settled: all that is free has merged as well, but for the
+/// slots of slabs.
 template <Allocator A>
 std::string unsound_settled(A& allocator) {
-  if constexpr (KeepsBlocksAside<A>) allocator.settle();
-  if (free_side_by_side(extents_of(allocator))) return "two free runs side by side";
-  return unsound(allocator, Aside::none);
+  settle(allocator);
+  if (!HasSlabs<A> && free_side_by_side(extents_of(allocator))) {
+    return "two free runs side by side";
+  }
+  return unsound(allocator);
 }
 
 /// Calls `call`, which must be refused with `error`, must change nothing and must
-/// be counted as `failures` failures. Only what was kept aside may have merged.
+/// be counted as `failures` failures. Only what is free may have merged.
 template <Allocator A, class Call>
 void expect_refused(A& allocator, HeapError error, std::uint64_t failures, Call call) {
   settle(allocator);
@@ -217,15 +207,14 @@ void expect_refused(A& allocator, HeapError error, std::uint64_t failures, Call 
 
 /// A refused allocation counts as a failure.
 template <Allocator A>
-void expect_allocate_refused(A& allocator, const Layout& layout, HeapError error) {
+void expect_allocate_refused(A& allocator, Layout layout, HeapError error) {
   SCOPED_TRACE(::testing::Message() << "allocate " << layout.size << " align " << layout.align);
   expect_refused(allocator, error, 1, [&] { return allocator.allocate(layout); });
 }
 
 /// A refused free does not.
 template <Allocator A>
-void expect_deallocate_refused(A& allocator, Address address, const Layout& layout,
-                               HeapError error) {
+void expect_deallocate_refused(A& allocator, Address address, Layout layout, HeapError error) {
   SCOPED_TRACE(::testing::Message() << "deallocate " << std::hex << address << std::dec << " size "
                                     << layout.size << " align " << layout.align);
   expect_refused(allocator, error, 0, [&] { return allocator.deallocate(address, layout); });

@@ -27,7 +27,7 @@ struct TestHeap {
 template <Allocator A>
 std::vector<Address> take_all_free(A& allocator) {
   std::vector<Address> blocks;
-  if constexpr (KeepsBlocksAside<A>) allocator.settle();
+  settle(allocator);
   while (const std::size_t largest = allocator.stats().largest_free_bytes) {
     const auto block = allocator.allocate({.size = largest, .align = 1});
     if (!block) break;

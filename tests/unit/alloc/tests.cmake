@@ -1,10 +1,10 @@
 # The unit tests of alloc/, and the test that installs it and uses it from
 # another project.
 heapscope_unit_test(alloc
-  unit/alloc/bin_damage_test.cpp
-  unit/alloc/bin_test.cpp
   unit/alloc/block_map_test.cpp
   unit/alloc/bump_test.cpp
+  unit/alloc/coalescing_damage_test.cpp
+  unit/alloc/coalescing_test.cpp
   unit/alloc/conformance_test.cpp
   unit/alloc/exhaustive_test.cpp
   unit/alloc/first_fit_test.cpp
@@ -15,6 +15,7 @@ heapscope_unit_test(alloc
   unit/alloc/outside/tiny_malloc.cpp
   unit/alloc/program_test.cpp
   unit/alloc/random_test.cpp
+  unit/alloc/slab_test.cpp
   unit/alloc/smallest_allocator_test.cpp)
 # The example that it compiles is compared with the one that the texts show.
 target_compile_definitions(alloc_test PRIVATE HEAPSCOPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

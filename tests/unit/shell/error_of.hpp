@@ -3,14 +3,16 @@
 #pragma once
 
 #include <optional>
+#include <type_traits>
 
 #include "base/result.hpp"
 
 namespace heapscope::shell::test {
 
 /// Nothing where the call succeeded.
-template <class T, class E>
-[[nodiscard]] std::optional<E> error_of(const Result<T, E>& result) {
+template <class Result>
+[[nodiscard]] auto error_of(const Result& result)
+    -> std::optional<std::remove_cvref_t<decltype(result.error())>> {
   if (result) return std::nullopt;
   return result.error();
 }

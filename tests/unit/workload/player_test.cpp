@@ -238,15 +238,13 @@ TEST(Player, NoticesABlockWhoseContentsChanged) {
 class Forgetful final : public Target {
  public:
   explicit Forgetful(BinAllocator& allocator) : inner_(allocator) {}
-  Result<alloc::Address, alloc::HeapError> allocate(const alloc::Layout& layout) override {
+  Result<alloc::Address, alloc::HeapError> allocate(alloc::Layout layout) override {
     return inner_.allocate(layout);
   }
-  Result<void, alloc::HeapError> deallocate(alloc::Address address,
-                                            const alloc::Layout& layout) override {
+  Result<void, alloc::HeapError> deallocate(alloc::Address address, alloc::Layout layout) override {
     return inner_.deallocate(address, layout);
   }
-  Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address,
-                                                      const alloc::Layout& layout,
+  Result<alloc::Address, alloc::HeapError> reallocate(alloc::Address address, alloc::Layout layout,
                                                       std::size_t size) override {
     const auto moved = inner_.reallocate(address, layout, size);
     if (moved) reinterpret_cast<unsigned char*>(*moved)[layout.size - 1] = 0;

@@ -22,7 +22,7 @@ class TinyAdapter {
     figures_.begin(range, range.size() - outside::tiny_cost(room_));
   }
 
-  Result<Address, HeapError> allocate(const Layout& layout) {
+  Result<Address, HeapError> allocate(Layout layout) {
     if (!layout.valid() || layout.align > kDefaultAlign || layout.size > room_) {
       return fail(figures_.refused(HeapError::unsupported));
     }
@@ -32,13 +32,13 @@ class TinyAdapter {
     return reinterpret_cast<Address>(block);
   }
 
-  Result<void, HeapError> deallocate(Address address, const Layout& layout) {
+  Result<void, HeapError> deallocate(Address address, Layout layout) {
     outside::tiny_free(&pool_, reinterpret_cast<void*>(address));
     figures_.freed(outside::tiny_cost(layout.size), layout.size);
     return {};
   }
 
-  std::size_t usable_size(const Layout& layout) const { return layout.size; }
+  std::size_t usable_size(Layout layout) const { return layout.size; }
   Stats stats() const { return figures_.stats(outside::tiny_largest(&pool_)); }
 
  private:

@@ -1,5 +1,5 @@
-// The bin allocator's own promises: merging, reuse, small blocks, what comes back
-// to whom, and the exact check of every free.
+// What is behind the bin allocator's slabs: merging, reuse, small blocks, what comes
+// back to whom, and the exact check of every free.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,11 +16,11 @@
 namespace heapscope::alloc {
 namespace {
 
-using BinHeap = TestHeap<BinAllocator>;
+using CoalescingHeap = TestHeap<CoalescingAllocator>;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
-constexpr std::size_t kGranule = BinAllocator::kGranuleBytes;
+constexpr std::size_t kGranule = CoalescingAllocator::kGranuleBytes;
 
 /// A block without slack where `size` is a multiple of the granule.
 constexpr Layout exact(std::size_t size) { return {.size = size}; }
@@ -30,18 +30,18 @@ constexpr std::size_t rounded(std::size_t size) {
 }
 
 /// Allocates where the test needs it to succeed.
-Address must(BinAllocator& allocator, const Layout& layout) {
+Address must(CoalescingAllocator& allocator, Layout layout) {
   const auto block = allocator.allocate(layout);
   EXPECT_TRUE(block.has_value()) << layout.size << " align " << layout.align;
   return block.value_or(0);
 }
 
-bool is_one_free_run(const BinAllocator& allocator) {
+bool is_one_free_run(const CoalescingAllocator& allocator) {
   const auto free = only(extents_of(allocator), ExtentState::free);
   return free.size() == 1 && only(extents_of(allocator), ExtentState::live).empty();
 }
 
-TEST(Bin, MergesWithWhatIsFreeOnEitherSideInAnyOrder) {
+TEST(Coalescing, MergesWithWhatIsFreeOnEitherSideInAnyOrder) {
   constexpr std::array<std::size_t, 6> kSizes = {16, 32, 48, 272, 1024, 4096};
   for (const std::size_t one : kSizes) {
     for (const std::size_t two : kSizes) {
@@ -50,8 +50,8 @@ TEST(Bin, MergesWithWhatIsFreeOnEitherSideInAnyOrder) {
         do {
           SCOPED_TRACE(::testing::Message() << one << ' ' << two << ' ' << three << " order "
                                             << order[0] << order[1] << order[2]);
-          BinHeap heap(16'384);
-          BinAllocator& bin = heap.allocator;
+          CoalescingHeap heap(16'384);
+          CoalescingAllocator& bin = heap.allocator;
           // All that these three blocks do not need is taken, so they lie side by side.
           const std::size_t all = one + two + three;
           const Layout rest = exact(bin.stats().largest_free_bytes - all);
@@ -78,9 +78,9 @@ TEST(Bin, MergesWithWhatIsFreeOnEitherSideInAnyOrder) {
   }
 }
 
-TEST(Bin, EveryBlockIsAWholeNumberOfGranulesAtEveryAlignment) {
-  BinHeap heap(64 * 1024);
-  BinAllocator& bin = heap.allocator;
+TEST(Coalescing, EveryBlockIsAWholeNumberOfGranulesAtEveryAlignment) {
+  CoalescingHeap heap(64 * 1024);
+  CoalescingAllocator& bin = heap.allocator;
   for (std::size_t align = 1; align <= 4096; align *= 2) {
     for (std::size_t size = 1; size <= 70; ++size) {
       const Layout layout{.size = size, .align = align};
@@ -93,10 +93,10 @@ TEST(Bin, EveryBlockIsAWholeNumberOfGranulesAtEveryAlignment) {
   }
 }
 
-TEST(Bin, AHeapOf1KiBIsFilledToTheLastGranuleWhereverItStarts) {
+TEST(Coalescing, AHeapOf1KiBIsFilledToTheLastGranuleWhereverItStarts) {
   for (std::size_t offset = 0; offset < kGranule; ++offset) {
-    BinHeap heap(1024, offset);
-    BinAllocator& bin = heap.allocator;
+    CoalescingHeap heap(1024, offset);
+    CoalescingAllocator& bin = heap.allocator;
     const std::uint64_t room = bin.stats().free_bytes;
     EXPECT_GE(room, 1024U - 64 - (offset == 0 ? 0 : kGranule));
     EXPECT_EQ(room % kGranule, 0U);
@@ -114,9 +114,9 @@ TEST(Bin, AHeapOf1KiBIsFilledToTheLastGranuleWhereverItStarts) {
   }
 }
 
-TEST(Bin, FreedMemoryServesAnyOtherSize) {
+TEST(Coalescing, FreedMemoryServesAnyOtherSize) {
   constexpr std::array<std::size_t, 6> kSizes = {16, 48, 208, 1008, 1024, 5008};
-  BinHeap heap(64 * 1024);
+  CoalescingHeap heap(64 * 1024);
   const std::uint64_t room = heap.allocator.stats().free_bytes;
   for (const std::size_t first : kSizes) {
     for (const std::size_t second : kSizes) {
@@ -134,16 +134,15 @@ TEST(Bin, FreedMemoryServesAnyOtherSize) {
   EXPECT_EQ(unsound(heap.allocator), "");
 }
 
-TEST(Bin, ACheckerboardHoldsNoLargeBlockUntilItIsFreed) {
-  BinHeap heap(64 * 1024);
-  BinAllocator& bin = heap.allocator;
+TEST(Coalescing, ACheckerboardHoldsNoLargeBlockUntilItIsFreed) {
+  CoalescingHeap heap(64 * 1024);
+  CoalescingAllocator& bin = heap.allocator;
   std::vector<Address> blocks;
   while (const auto block = bin.allocate(exact(64))) blocks.push_back(*block);
   take_all_free(bin);
   for (std::size_t i = 0; i < blocks.size(); i += 2) {
     ASSERT_TRUE(bin.deallocate(blocks[i], exact(64)));
   }
-  bin.settle();
   const Stats stats = bin.stats();
   EXPECT_EQ(stats.largest_free_bytes, 64U);
   EXPECT_EQ(stats.free_bytes, (blocks.size() + 1) / 2 * 64);
@@ -159,19 +158,18 @@ TEST(Bin, ACheckerboardHoldsNoLargeBlockUntilItIsFreed) {
   EXPECT_EQ(unsound(bin), "");
 }
 
-TEST(Bin, TheLargestFreeRunCanAlwaysBeAllocated) {
+TEST(Coalescing, TheLargestFreeRunCanAlwaysBeAllocated) {
   for (const std::uint64_t seed : kSeeds) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     RandomSource random(seed);
-    BinHeap heap(128 * 1024, random.below(32));
-    ShadowHeap<BinAllocator> shadow(heap.allocator);
+    CoalescingHeap heap(128 * 1024, random.below(32));
+    ShadowHeap<CoalescingAllocator> shadow(heap.allocator);
     for (std::uint64_t i = 0; i < rounds(1500); ++i) {
       if (shadow.empty() || random.percent(55)) {
         static_cast<void>(shadow.allocate(exact(random.between(1, 3000))));
       } else {
         shadow.deallocate(shadow.any(random));
       }
-      heap.allocator.settle();
       const std::size_t largest = heap.allocator.stats().largest_free_bytes;
       if (largest == 0) continue;
       const auto block = heap.allocator.allocate(exact(largest));
@@ -181,22 +179,22 @@ TEST(Bin, TheLargestFreeRunCanAlwaysBeAllocated) {
   }
 }
 
-TEST(Bin, AFreshHeapGivesItsLargestRunAtTheDefaultAlignmentWhereverItLies) {
+TEST(Coalescing, AFreshHeapGivesItsLargestRunAtTheDefaultAlignmentWhereverItLies) {
   for (std::size_t offset = 0; offset < 32; ++offset) {
     for (std::size_t size = 500; size < 600; ++size) {
-      BinHeap heap(size, offset);
+      CoalescingHeap heap(size, offset);
       const std::size_t largest = heap.allocator.stats().largest_free_bytes;
       ASSERT_TRUE(heap.allocator.allocate({.size = largest})) << size << " at " << offset;
     }
   }
 }
 
-TEST(Bin, WhatWasJustFreedComesBackToItsLayoutInAFullHeap) {
+TEST(Coalescing, WhatWasJustFreedComesBackToItsLayoutInAFullHeap) {
   for (std::size_t align = 1; align <= 4 * kMiB; align *= 2) {
     for (const std::size_t size : {std::size_t{1}, std::size_t{24}, std::size_t{3000}}) {
       SCOPED_TRACE(::testing::Message() << size << " align " << align);
-      BinHeap heap(12 * kMiB, 4096 + 16);
-      BinAllocator& bin = heap.allocator;
+      CoalescingHeap heap(12 * kMiB, 4096 + 16);
+      CoalescingAllocator& bin = heap.allocator;
       const Layout layout{.size = size, .align = align};
       must(bin, exact(8));
       const Address block = must(bin, layout);
@@ -213,11 +211,11 @@ TEST(Bin, WhatWasJustFreedComesBackToItsLayoutInAFullHeap) {
 
 /// A heap full of blocks of one granule: freeing some of them makes free runs at any
 /// place and of any size.
-class BinOfGrains : public ::testing::Test {
+class CoalescingOfGrains : public ::testing::Test {
  protected:
   static constexpr std::size_t kGrain = kGranule;
 
-  BinOfGrains() {
+  CoalescingOfGrains() {
     first_ = only(extents_of(bin_), ExtentState::free).front().start;
     while (bin_.allocate(exact(kGrain))) {
     }
@@ -227,17 +225,16 @@ class BinOfGrains : public ::testing::Test {
     for (Address at = start; at < start + size; at += kGrain) {
       ASSERT_TRUE(bin_.deallocate(at, exact(kGrain)));
     }
-    bin_.settle();
     ASSERT_EQ(bin_.extent_at(start),
               (Extent{.start = start, .size = size, .state = ExtentState::free}));
   }
 
-  BinHeap heap_{64 * 1024};
-  BinAllocator& bin_ = heap_.allocator;
+  CoalescingHeap heap_{64 * 1024};
+  CoalescingAllocator& bin_ = heap_.allocator;
   Address first_ = 0;
 };
 
-TEST_F(BinOfGrains, AnAlignedRunIsFoundThoughThoseThatFitBetterAreNot) {
+TEST_F(CoalescingOfGrains, AnAlignedRunIsFoundThoughThoseThatFitBetterAreNot) {
   const Layout layout{.size = 64, .align = 64};
   const Address aligned = align_up(first_ + 16, 64);
   free_run(aligned, 80);
@@ -246,7 +243,7 @@ TEST_F(BinOfGrains, AnAlignedRunIsFoundThoughThoseThatFitBetterAreNot) {
   expect_allocate_refused(bin_, layout, HeapError::exhausted);
 }
 
-TEST_F(BinOfGrains, WhatWasJustFreedComesBackBehindManyRunsThatDoNotFit) {
+TEST_F(CoalescingOfGrains, WhatWasJustFreedComesBackBehindManyRunsThatDoNotFit) {
   const Layout layout{.size = 64, .align = 64};
   const Address aligned = align_up(first_ + 16, 64);
   for (int i = 1; i <= 100; ++i) free_run(aligned + static_cast<Address>(i) * 256 + 16, 64);
@@ -261,7 +258,7 @@ TEST_F(BinOfGrains, WhatWasJustFreedComesBackBehindManyRunsThatDoNotFit) {
   EXPECT_EQ(unsound(bin_), "");
 }
 
-TEST_F(BinOfGrains, PaddingAndRemainderOfAnAlignedBlockStayFree) {
+TEST_F(CoalescingOfGrains, PaddingAndRemainderOfAnAlignedBlockStayFree) {
   const Address aligned = align_up(first_ + 512, 512);
   free_run(aligned - 32, 32 + 64 + 48);
   EXPECT_EQ(must(bin_, {.size = 64, .align = 512}), aligned);
@@ -270,7 +267,7 @@ TEST_F(BinOfGrains, PaddingAndRemainderOfAnAlignedBlockStayFree) {
   EXPECT_EQ(unsound(bin_), "");
 }
 
-TEST_F(BinOfGrains, TakesTheSmallestRunThatFits) {
+TEST_F(CoalescingOfGrains, TakesTheSmallestRunThatFits) {
   // Each in a list of its own.
   constexpr std::array<std::size_t, 6> kSizes = {2048, 1008, 1024, 1280, 32, 4096};
   Address next = first_ + kGrain;
@@ -290,7 +287,7 @@ TEST_F(BinOfGrains, TakesTheSmallestRunThatFits) {
   EXPECT_EQ(bin_.stats().free_bytes, 0U);
 }
 
-TEST_F(BinOfGrains, ALargeBlockIsFoundBehindRunsOfItsListThatAreTooShort) {
+TEST_F(CoalescingOfGrains, ALargeBlockIsFoundBehindRunsOfItsListThatAreTooShort) {
   // 64 to 71 granules share a list; the one that fits is freed first, so that it
   // is the last of it.
   free_run(first_ + kGrain, 70 * kGrain);
@@ -299,11 +296,11 @@ TEST_F(BinOfGrains, ALargeBlockIsFoundBehindRunsOfItsListThatAreTooShort) {
   EXPECT_EQ(must(bin_, exact(68 * kGrain)), first_ + kGrain);
 }
 
-class BinRefusals : public ::testing::Test {
+class CoalescingRefusals : public ::testing::Test {
  protected:
   static constexpr Layout kLayout{.size = 100};
 
-  void refused(Address address, const Layout& layout, HeapError error) {
+  void refused(Address address, Layout layout, HeapError error) {
     expect_deallocate_refused(bin_, address, layout, error);
     expect_refused(bin_, error, 0, [&] { return bin_.resize_in_place(address, layout, 50); });
   }
@@ -311,22 +308,22 @@ class BinRefusals : public ::testing::Test {
     expect_refused(bin_, error, 0, [&] { return bin_.deallocate_unsized(address); });
   }
 
-  BinHeap heap_{4096};
-  BinAllocator& bin_ = heap_.allocator;
+  CoalescingHeap heap_{4096};
+  CoalescingAllocator& bin_ = heap_.allocator;
   // Small blocks are carved from the end of what is free.
   Address behind_ = must(bin_, kLayout);
   Address block_ = must(bin_, kLayout);
   Address before_ = must(bin_, kLayout);
 };
 
-TEST_F(BinRefusals, AnotherSize) {
+TEST_F(CoalescingRefusals, AnotherSize) {
   for (const std::size_t size : {96UL, 113UL, 1UL, 224UL, 0UL, ~0UL, ~0UL - 14, ~0UL - 15}) {
     refused(block_, {.size = size}, HeapError::wrong_layout);
     refused(block_, {.size = size, .align = 4096}, HeapError::wrong_layout);
   }
 }
 
-TEST_F(BinRefusals, NoSizeAtAllAnywhere) {
+TEST_F(CoalescingRefusals, NoSizeAtAllAnywhere) {
   for (const std::size_t size : {0UL, ~0UL, ~0UL - 7, ~0UL - 14}) {
     refused(block_ + 16, {.size = size}, HeapError::inside_block);
     refused(block_ + 1, {.size = size}, HeapError::inside_block);
@@ -335,7 +332,7 @@ TEST_F(BinRefusals, NoSizeAtAllAnywhere) {
   }
 }
 
-TEST_F(BinRefusals, AnAlignmentThatTheAddressHasNot) {
+TEST_F(CoalescingRefusals, AnAlignmentThatTheAddressHasNot) {
   for (const std::size_t align : {4096UL, 3UL, 0UL}) {
     refused(block_, {.size = 100, .align = align}, HeapError::wrong_layout);
   }
@@ -343,9 +340,9 @@ TEST_F(BinRefusals, AnAlignmentThatTheAddressHasNot) {
 }
 
 /// Blocks of all kinds of lengths, at all kinds of places in the words of the map.
-TEST(Bin, EveryWrongSizeIsRefusedWhereverTheBlockLies) {
-  BinHeap heap(1024 * 1024);
-  BinAllocator& bin = heap.allocator;
+TEST(Coalescing, EveryWrongSizeIsRefusedWhereverTheBlockLies) {
+  CoalescingHeap heap(1024 * 1024);
+  CoalescingAllocator& bin = heap.allocator;
   for (const std::size_t granules : {1UL, 2UL, 16UL, 17UL, 31UL, 62UL, 63UL, 64UL, 65UL, 126UL,
                                      127UL, 128UL, 129UL, 192UL, 200UL}) {
     for (int place = 0; place < 67; ++place) {
@@ -369,14 +366,14 @@ TEST(Bin, EveryWrongSizeIsRefusedWhereverTheBlockLies) {
   }
 }
 
-TEST_F(BinRefusals, EveryAddressInsideABlock) {
+TEST_F(CoalescingRefusals, EveryAddressInsideABlock) {
   for (Address address = block_ + 1; address < block_ + 112; ++address) {
     refused(address, kLayout, HeapError::inside_block);
     refused_unsized(address, HeapError::inside_block);
   }
 }
 
-TEST_F(BinRefusals, ASecondFree) {
+TEST_F(CoalescingRefusals, ASecondFree) {
   ASSERT_TRUE(bin_.deallocate(block_, kLayout));
   for (Address address = block_; address < block_ + 112; ++address) {
     refused(address, kLayout, HeapError::not_allocated);
@@ -391,7 +388,7 @@ TEST_F(BinRefusals, ASecondFree) {
   }
 }
 
-TEST_F(BinRefusals, WhatWasNeverHandedOut) {
+TEST_F(CoalescingRefusals, WhatWasNeverHandedOut) {
   const Address first = only(extents_of(bin_), ExtentState::free).front().start;
   for (const Address address : {before_ - 16, before_ - 1, first, first + 16, first + 1}) {
     refused(address, kLayout, HeapError::not_allocated);
@@ -399,7 +396,7 @@ TEST_F(BinRefusals, WhatWasNeverHandedOut) {
   }
 }
 
-TEST_F(BinRefusals, TheMap) {
+TEST_F(CoalescingRefusals, TheMap) {
   const auto metadata = only(extents_of(bin_), ExtentState::metadata);
   ASSERT_FALSE(metadata.empty());
   for (const Extent& extent : metadata) {
@@ -410,23 +407,22 @@ TEST_F(BinRefusals, TheMap) {
   }
 }
 
-TEST_F(BinRefusals, AFreedBlockThatWasHandedOutAgainInAnotherPlace) {
+TEST_F(CoalescingRefusals, AFreedBlockThatWasHandedOutAgainInAnotherPlace) {
   ASSERT_TRUE(bin_.deallocate(block_, kLayout));
   // A larger block spans the place where one used to start.
   ASSERT_TRUE(bin_.deallocate(before_, kLayout));
-  bin_.settle();
   const Address larger = must(bin_, {.size = 224});
   ASSERT_EQ(larger, before_);
   refused(block_, kLayout, HeapError::inside_block);
   refused(larger, kLayout, HeapError::wrong_layout);
 }
 
-TEST(Bin, DeallocatesWithoutALayout) {
-  BinHeap heap(64 * 1024);
-  BinAllocator& bin = heap.allocator;
+TEST(Coalescing, DeallocatesWithoutALayout) {
+  CoalescingHeap heap(64 * 1024);
+  CoalescingAllocator& bin = heap.allocator;
   const Layout layouts[] = {exact(8), {.size = 100}, {.size = 5000}, {.size = 64, .align = 1024}};
   std::vector<Address> blocks;
-  for (const Layout& layout : layouts) blocks.push_back(must(bin, layout));
+  for (Layout layout : layouts) blocks.push_back(must(bin, layout));
   // Of the other blocks' bytes no more than what they asked for may stay.
   ASSERT_TRUE(bin.deallocate_unsized(blocks[1]));
   EXPECT_EQ(bin.stats().requested_bytes, 8U + 5000 + 64 + 100 - 112);
@@ -437,9 +433,9 @@ TEST(Bin, DeallocatesWithoutALayout) {
   EXPECT_EQ(unsound(bin), "");
 }
 
-TEST(Bin, ALargerSizeOfTheSameRoundingSpoilsNoLaterFigures) {
-  BinHeap heap(4096);
-  BinAllocator& bin = heap.allocator;
+TEST(Coalescing, ALargerSizeOfTheSameRoundingSpoilsNoLaterFigures) {
+  CoalescingHeap heap(4096);
+  CoalescingAllocator& bin = heap.allocator;
   const Address block = must(bin, {.size = 1});
   ASSERT_TRUE(bin.resize_in_place(block, {.size = 16}, 1));
   EXPECT_LE(bin.stats().requested_bytes, 16U);
@@ -449,13 +445,9 @@ TEST(Bin, ALargerSizeOfTheSameRoundingSpoilsNoLaterFigures) {
   EXPECT_EQ(bin.stats().requested_bytes, 100U);
 }
 
-/// What is behind the block is merged, or kept aside.
-class BinResize : public ::testing::TestWithParam<Aside> {
+class CoalescingResize : public ::testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(bin_.deallocate(behind_, exact(64)));
-    if (GetParam() == Aside::none) bin_.settle();
-  }
+  void SetUp() override { ASSERT_TRUE(bin_.deallocate(behind_, exact(64))); }
 
   /// The block of 64 bytes gets `size`; what is behind it are 64 free bytes, then
   /// a guard.
@@ -472,30 +464,30 @@ class BinResize : public ::testing::TestWithParam<Aside> {
     EXPECT_TRUE(is_one_free_run(bin_));
   }
 
-  BinHeap heap_{4096};
-  BinAllocator& bin_ = heap_.allocator;
+  CoalescingHeap heap_{4096};
+  CoalescingAllocator& bin_ = heap_.allocator;
   Address guard_ = must(bin_, exact(16));
   Address behind_ = must(bin_, exact(64));
   Address block_ = must(bin_, exact(64));
 };
 
-TEST_P(BinResize, GrowsIntoPartOfTheFreeRun) { resize(96); }
-TEST_P(BinResize, GrowsAndLeavesOneGranule) { resize(112); }
-TEST_P(BinResize, GrowsIntoAllOfTheFreeRun) { resize(128); }
-TEST_P(BinResize, GrowsWithinTheLastGranule) { resize(113); }
-TEST_P(BinResize, ShrinksByAGranule) { resize(48); }
-TEST_P(BinResize, ShrinksToOneByte) { resize(1); }
-TEST_P(BinResize, StaysAsItIs) { resize(64); }
-TEST_P(BinResize, StaysInItsLastGranule) { resize(49); }
+TEST_F(CoalescingResize, GrowsIntoPartOfTheFreeRun) { resize(96); }
+TEST_F(CoalescingResize, GrowsAndLeavesOneGranule) { resize(112); }
+TEST_F(CoalescingResize, GrowsIntoAllOfTheFreeRun) { resize(128); }
+TEST_F(CoalescingResize, GrowsWithinTheLastGranule) { resize(113); }
+TEST_F(CoalescingResize, ShrinksByAGranule) { resize(48); }
+TEST_F(CoalescingResize, ShrinksToOneByte) { resize(1); }
+TEST_F(CoalescingResize, StaysAsItIs) { resize(64); }
+TEST_F(CoalescingResize, StaysInItsLastGranule) { resize(49); }
 
-TEST_P(BinResize, IsRefusedWhereTheFreeRunIsTooShort) {
+TEST_F(CoalescingResize, IsRefusedWhereTheFreeRunIsTooShort) {
   for (const std::size_t size : {129UL, 144UL, 1000UL}) {
     expect_refused(bin_, HeapError::exhausted, 0,
                    [&] { return bin_.resize_in_place(block_, exact(64), size); });
   }
 }
 
-TEST_P(BinResize, ShrinksBetweenLiveBlocks) {
+TEST_F(CoalescingResize, ShrinksBetweenLiveBlocks) {
   ASSERT_TRUE(bin_.resize_in_place(block_, exact(64), 128));
   ASSERT_TRUE(bin_.resize_in_place(block_, exact(128), 112));
   EXPECT_EQ(bin_.extent_at(block_ + 112),
@@ -503,15 +495,13 @@ TEST_P(BinResize, ShrinksBetweenLiveBlocks) {
   EXPECT_EQ(unsound_settled(bin_), "");
 }
 
-TEST_P(BinResize, IsRefusedForABlockThatIsKeptAside) {
+TEST_F(CoalescingResize, IsRefusedForABlockThatIsFree) {
   expect_refused(bin_, HeapError::not_allocated, 0,
                  [&] { return bin_.resize_in_place(behind_, exact(64), 32); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Neighbours, BinResize, ::testing::Values(Aside::none, Aside::some));
-
-TEST(Bin, ResizingRaisesThePeak) {
-  BinHeap heap(4096);
+TEST(Coalescing, ResizingRaisesThePeak) {
+  CoalescingHeap heap(4096);
   const Address block = must(heap.allocator, exact(1024));
   ASSERT_TRUE(heap.allocator.resize_in_place(block, exact(1024), 2000));
   EXPECT_EQ(heap.allocator.stats().peak_used_bytes, 2000U);
@@ -520,9 +510,9 @@ TEST(Bin, ResizingRaisesThePeak) {
   EXPECT_EQ(heap.allocator.stats().used_bytes, 16U);
 }
 
-TEST(Bin, ALargeBlockGrowsInPlaceBesideSmallOnes) {
-  BinHeap heap(1 * kMiB);
-  BinAllocator& bin = heap.allocator;
+TEST(Coalescing, ALargeBlockGrowsInPlaceBesideSmallOnes) {
+  CoalescingHeap heap(1 * kMiB);
+  CoalescingAllocator& bin = heap.allocator;
   std::size_t size = 1024;
   const Address block = must(bin, exact(size));
   while (size < 900 * 1024) {
@@ -540,121 +530,7 @@ TEST(Bin, ALargeBlockGrowsInPlaceBesideSmallOnes) {
   EXPECT_EQ(unsound(bin), "");
 }
 
-/// A heap in which one block of 64 bytes is kept aside, between live ones.
-class BinPocket : public ::testing::Test {
- protected:
-  static constexpr Layout kLayout{.size = 64};
-
-  BinPocket() {
-    EXPECT_TRUE(bin_.deallocate(kept_, kLayout));
-    EXPECT_TRUE(bin_.deallocate(other_, kLayout));
-  }
-
-  BinHeap heap_{4096};
-  BinAllocator& bin_ = heap_.allocator;
-  Address behind_ = must(bin_, kLayout);
-  Address kept_ = must(bin_, kLayout);
-  // Freed as well: of one size, only one is kept aside.
-  Address other_ = must(bin_, kLayout);
-  Address before_ = must(bin_, kLayout);
-};
-
-TEST_F(BinPocket, WhatIsKeptAsideIsFree) {
-  EXPECT_EQ(bin_.extent_at(kept_ + 5),
-            (Extent{.start = kept_, .size = 64, .state = ExtentState::free}));
-  EXPECT_EQ(bin_.extent_at(other_),
-            (Extent{.start = other_, .size = 64, .state = ExtentState::free}));
-  EXPECT_EQ(bin_.stats().used_bytes, 128U);
-  EXPECT_EQ(bin_.stats().live_blocks, 2U);
-  EXPECT_EQ(unsound(bin_), "");
-}
-
-TEST_F(BinPocket, ItMergesWhenToldTo) {
-  EXPECT_EQ(unsound_settled(bin_), "");
-  EXPECT_EQ(bin_.extent_at(kept_),
-            (Extent{.start = other_, .size = 128, .state = ExtentState::free}));
-}
-
-TEST_F(BinPocket, ASecondFreeIsRefused) {
-  expect_deallocate_refused(bin_, kept_, kLayout, HeapError::not_allocated);
-  expect_deallocate_refused(bin_, kept_, {.size = 49}, HeapError::not_allocated);
-  expect_deallocate_refused(bin_, kept_, {.size = 128}, HeapError::not_allocated);
-  expect_deallocate_refused(bin_, kept_ + 16, {.size = 48}, HeapError::not_allocated);
-  expect_refused(bin_, HeapError::not_allocated, 0, [&] { return bin_.deallocate_unsized(kept_); });
-}
-
-TEST_F(BinPocket, ItComesBackToItsSizeAtAnyAlignmentThatItHas) {
-  for (const Layout layout : {kLayout, Layout{.size = 49, .align = 1},
-                              Layout{.size = 60, .align = kept_ & (0 - kept_)}}) {
-    EXPECT_EQ(must(bin_, layout), kept_);
-    ASSERT_TRUE(bin_.deallocate(kept_, layout));
-  }
-  EXPECT_EQ(must(bin_, kLayout), kept_);
-  EXPECT_EQ(unsound(bin_), "");
-}
-
-TEST_F(BinPocket, ItIsNotGivenToAnAlignmentThatItLacks) {
-  const std::size_t align = 2 * (kept_ & (0 - kept_));
-  if (align > 1024) return;
-  const Address block = must(bin_, {.size = 64, .align = align});
-  EXPECT_NE(block, kept_);
-  EXPECT_EQ(block % align, 0U);
-}
-
-TEST_F(BinPocket, ItMergesWhenMemoryIsShort) {
-  // All but the two freed blocks is taken.
-  const auto largest = bin_.stats().largest_free_bytes;
-  must(bin_, exact(largest));
-  EXPECT_EQ(must(bin_, exact(128)), other_);
-  EXPECT_EQ(bin_.stats().free_bytes, 0U);
-  EXPECT_EQ(unsound(bin_), "");
-}
-
-TEST_F(BinPocket, ItMergesWhenAnAlignedBlockNeedsIt) {
-  must(bin_, exact(bin_.stats().largest_free_bytes));
-  const Address aligned = align_up(other_, 128);
-  const bool fits = aligned + 80 <= kept_ + 64;
-  const auto block = bin_.allocate({.size = 80, .align = 128});
-  EXPECT_EQ(block.has_value(), fits);
-  EXPECT_EQ(unsound_settled(bin_), "");
-}
-
-TEST_F(BinPocket, ItMergesWhenTheLastLiveBlockGoes) {
-  ASSERT_TRUE(bin_.deallocate(behind_, kLayout));
-  EXPECT_FALSE(is_one_free_run(bin_));
-  ASSERT_TRUE(bin_.deallocate(before_, kLayout));
-  EXPECT_TRUE(is_one_free_run(bin_));
-  EXPECT_EQ(unsound(bin_, Aside::none), "");
-}
-
-TEST(Bin, KeepsOneBlockOfEachSizeAsideUpTo256Bytes) {
-  BinHeap heap(64 * 1024);
-  BinAllocator& bin = heap.allocator;
-  std::vector<Address> blocks;
-  const Address guard = must(bin, exact(16));
-  for (std::size_t size = 16; size <= 320; size += 16) blocks.push_back(must(bin, exact(size)));
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    ASSERT_TRUE(bin.deallocate(blocks[i], exact(16 * (i + 1))));
-  }
-  // Blocks that lie in two words of the map are merged at once, all others are kept.
-  std::vector<std::size_t> kept;
-  for (std::size_t i = 0; i < 16; ++i) {
-    if (bin.extent_at(blocks[i]).size == 16 * (i + 1)) kept.push_back(i);
-  }
-  EXPECT_GE(kept.size(), 12U);
-  for (const std::size_t i : kept) EXPECT_EQ(must(bin, exact(16 * (i + 1))), blocks[i]);
-  EXPECT_EQ(unsound(bin), "");
-  for (const std::size_t i : kept) {
-    ASSERT_TRUE(bin.deallocate(blocks[i], exact(16 * (i + 1))));
-  }
-  bin.settle();
-  EXPECT_EQ(only(extents_of(bin), ExtentState::free).size(), 1U);
-  EXPECT_EQ(unsound(bin, Aside::none), "");
-  ASSERT_TRUE(bin.deallocate(guard, exact(16)));
-  EXPECT_TRUE(is_one_free_run(bin));
-}
-
-TEST(Bin, WithoutHardeningCorrectProgramsRunAsWell) {
+TEST(Coalescing, WithoutHardeningCorrectProgramsRunAsWell) {
   using Trusting = BasicBinAllocator<Hardening::none>;
   for (const std::uint64_t seed : kSeeds) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
@@ -678,29 +554,29 @@ TEST(Bin, WithoutHardeningCorrectProgramsRunAsWell) {
     }
     EXPECT_TRUE(shadow.contents_intact());
     shadow.deallocate_all(random);
-    EXPECT_EQ(only(extents_of(heap.allocator), ExtentState::free).size(), 1U);
     EXPECT_EQ(unsound_settled(heap.allocator), "");
+    EXPECT_EQ(only(extents_of(heap.allocator), ExtentState::free).size(), 1U);
   }
 }
 
-TEST(Bin, KnowsWhichRangesItCanManageUpToTheTop) {
-  EXPECT_FALSE(BinAllocator::can_manage({.start = UINT64_MAX - 7, .end = UINT64_MAX}));
-  EXPECT_FALSE(BinAllocator::can_manage({.start = UINT64_MAX - 3, .end = UINT64_MAX}));
-  EXPECT_TRUE(BinAllocator::can_manage({.start = UINT64_MAX - 4096, .end = UINT64_MAX}));
-  EXPECT_TRUE(BinAllocator::can_manage({.start = 0, .end = UINT64_MAX}));
+TEST(Coalescing, KnowsWhichRangesItCanManageUpToTheTop) {
+  EXPECT_FALSE(CoalescingAllocator::can_manage({.start = UINT64_MAX - 7, .end = UINT64_MAX}));
+  EXPECT_FALSE(CoalescingAllocator::can_manage({.start = UINT64_MAX - 3, .end = UINT64_MAX}));
+  EXPECT_TRUE(CoalescingAllocator::can_manage({.start = UINT64_MAX - 4096, .end = UINT64_MAX}));
+  EXPECT_TRUE(CoalescingAllocator::can_manage({.start = 0, .end = UINT64_MAX}));
 }
 
-TEST(BinDeathTest, InitializingTooSmallARangePanics) {
+TEST(CoalescingDeathTest, InitializingTooSmallARangePanics) {
   const Region region(8);
-  BinAllocator bin;
+  CoalescingAllocator bin;
   EXPECT_DEATH(bin.initialize(region.range()), "bin allocator: 8 bytes are too few");
 }
 
 constexpr std::size_t kGiB = std::size_t{1} << 30;
 
-TEST(Bin, ManagesMoreThan4GiB) {
+TEST(Coalescing, ManagesMoreThan4GiB) {
   const LazyRegion region(5 * kGiB);
-  BinAllocator bin;
+  CoalescingAllocator bin;
   bin.initialize(region.range());
   EXPECT_GE(bin.stats().free_bytes, 5 * kGiB - 5 * kGiB / 60);
   const Address low = must(bin, exact(2 * kGiB));
@@ -723,10 +599,10 @@ TEST(Bin, ManagesMoreThan4GiB) {
   EXPECT_EQ(unsound(bin), "");
 }
 
-TEST(Bin, ManagesMoreThanItsMapCanDescribe) {
+TEST(Coalescing, ManagesMoreThanItsMapCanDescribe) {
   if (!long_run()) GTEST_SKIP() << "a map of 1 GiB is for the long run";
   const LazyRegion region(68 * kGiB);
-  BinAllocator bin;
+  CoalescingAllocator bin;
   bin.initialize(region.range());
   EXPECT_LE(bin.stats().free_bytes, BlockMap::kMaxGranules * kGranule);
   EXPECT_GE(bin.stats().free_bytes, (BlockMap::kMaxGranules - 1) * kGranule);

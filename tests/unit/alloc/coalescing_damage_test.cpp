@@ -23,7 +23,7 @@
 namespace heapscope::alloc {
 namespace {
 
-using BinHeap = TestHeap<BinAllocator>;
+using CoalescingHeap = TestHeap<CoalescingAllocator>;
 using Word = std::uint32_t;
 
 constexpr std::size_t kWordBytes = sizeof(Word);
@@ -38,7 +38,7 @@ void write_word(Address address, Word word) { std::memcpy(bytes_at(address), &wo
 
 /// The first damage that a check of the whole heap finds; an empty text for none.
 /// (stats() cannot be asked: it looks for the largest run, so damage stops it.)
-std::string damage_in(const BinHeap& heap) {
+std::string damage_in(const CoalescingHeap& heap) {
   for (Address at = heap.region.start(); at < heap.region.end();) {
     const auto next = heap.allocator.check(at);
     if (!next) return std::string(next.error().what);
@@ -49,7 +49,7 @@ std::string damage_in(const BinHeap& heap) {
 
 /// Makes one free run of each size, kept apart by two live blocks each, all of them
 /// in lists; and one of 304 bytes that is in none, being the latest.
-void make_free_runs(BinAllocator& bin, const std::vector<std::size_t>& sizes) {
+void make_free_runs(CoalescingAllocator& bin, const std::vector<std::size_t>& sizes) {
   constexpr Layout kLast{.size = 304};
   std::vector<Address> blocks;
   for (const std::size_t size : sizes) {
@@ -63,7 +63,6 @@ void make_free_runs(BinAllocator& bin, const std::vector<std::size_t>& sizes) {
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     ASSERT_TRUE(bin.deallocate(blocks[i], {.size = sizes[i]}));
   }
-  bin.settle();
   ASSERT_TRUE(bin.deallocate(last, kLast));
 }
 
@@ -88,13 +87,13 @@ class FreeRunLinks {
     });
   }
 
-  [[nodiscard]] BinAllocator& bin() { return heap_.allocator; }
-  [[nodiscard]] const BinHeap& heap() const { return heap_; }
+  [[nodiscard]] CoalescingAllocator& bin() { return heap_.allocator; }
+  [[nodiscard]] const CoalescingHeap& heap() const { return heap_; }
   /// The runs that are in lists.
   [[nodiscard]] const std::vector<Extent>& runs() const { return runs_; }
   [[nodiscard]] const Extent& open() const { return open_; }
   [[nodiscard]] Word number_of(Address address) const {
-    return static_cast<Word>((address - base_) / BinAllocator::kGranuleBytes);
+    return static_cast<Word>((address - base_) / CoalescingAllocator::kGranuleBytes);
   }
   /// The first of a list is the next of no other.
   [[nodiscard]] bool is_first(const Extent& run) const {
@@ -141,7 +140,7 @@ class FreeRunLinks {
   static constexpr Word kNone = 0xffff'ffff;
 
  private:
-  BinHeap heap_{64 * 1024};
+  CoalescingHeap heap_{64 * 1024};
   Address base_ = 0;
   std::vector<Extent> runs_;
   Extent open_;
@@ -157,12 +156,12 @@ std::string damage_at(const Extent& run) {
 const std::vector<std::size_t> kSmallRuns = {32, 64, 64, 64, 64, 1008, 1008, 128};
 const std::vector<std::size_t> kLargeRuns = {1024, 1024, 1024, 1280, 2048, 2304, 4096, 4096};
 
-class BinLinks : public ::testing::TestWithParam<std::vector<std::size_t>> {
+class CoalescingLinks : public ::testing::TestWithParam<std::vector<std::size_t>> {
  protected:
   FreeRunLinks links_{GetParam()};
 };
 
-TEST_P(BinLinks, CheckFindsEveryOverwrittenOne) {
+TEST_P(CoalescingLinks, CheckFindsEveryOverwrittenOne) {
   links_.for_each_link([&](const Extent& run, Address link) {
     const Word right = read_word(link);
     std::vector<Word> values = links_.wrong_links(run);
@@ -180,9 +179,9 @@ TEST_P(BinLinks, CheckFindsEveryOverwrittenOne) {
   EXPECT_EQ(unsound(links_.bin()), "");
 }
 
-using BinLinksDeathTest = BinLinks;
+using CoalescingLinksDeathTest = CoalescingLinks;
 
-TEST_P(BinLinksDeathTest, AWrongNextOfTheFirstRunPanicsWhenItIsTaken) {
+TEST_P(CoalescingLinksDeathTest, AWrongNextOfTheFirstRunPanicsWhenItIsTaken) {
   for (const Extent& run : links_.runs()) {
     if (!links_.is_first(run)) continue;
     const Word right = read_word(run.start);
@@ -195,27 +194,23 @@ TEST_P(BinLinksDeathTest, AWrongNextOfTheFirstRunPanicsWhenItIsTaken) {
   }
 }
 
-TEST_P(BinLinksDeathTest, AWrongLinkPanicsWhenTheRunMerges) {
+TEST_P(CoalescingLinksDeathTest, AWrongLinkPanicsWhenTheRunMerges) {
   links_.for_each_link([&](const Extent& run, Address link) {
     const Word right = read_word(link);
     for (const Word wrong : links_.wrong_links(run)) {
       write_word(link, wrong);
-      EXPECT_DEATH(
-          {
-            static_cast<void>(links_.bin().deallocate_unsized(links_.live_beside(run)));
-            links_.bin().settle();
-          },
-          damage_at(run))
+      EXPECT_DEATH({ static_cast<void>(links_.bin().deallocate_unsized(links_.live_beside(run))); },
+                   damage_at(run))
           << "link " << link - run.start << " of a run of " << run.size << " bytes: " << wrong;
     }
     write_word(link, right);
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Runs, BinLinks, ::testing::Values(kSmallRuns, kLargeRuns));
-INSTANTIATE_TEST_SUITE_P(Runs, BinLinksDeathTest, ::testing::Values(kSmallRuns, kLargeRuns));
+INSTANTIATE_TEST_SUITE_P(Runs, CoalescingLinks, ::testing::Values(kSmallRuns, kLargeRuns));
+INSTANTIATE_TEST_SUITE_P(Runs, CoalescingLinksDeathTest, ::testing::Values(kSmallRuns, kLargeRuns));
 
-TEST(BinDamage, CheckNamesTheRunBehindABlockThatOverflowed) {
+TEST(CoalescingDamage, CheckNamesTheRunBehindABlockThatOverflowed) {
   FreeRunLinks links({320, 320, 320});
   for (const Extent& run : links.runs()) {
     std::array<unsigned char, 16> saved{};
@@ -229,30 +224,15 @@ TEST(BinDamage, CheckNamesTheRunBehindABlockThatOverflowed) {
   }
 }
 
-TEST(BinDamage, WhatIsKeptAsideHoldsNoLinks) {
-  BinHeap heap(4096);
-  BinAllocator& bin = heap.allocator;
-  const Layout layout{.size = 64};
-  const auto guard = bin.allocate(layout);
-  const auto block = bin.allocate(layout);
-  ASSERT_TRUE(guard && block && bin.deallocate(*block, layout));
-  std::memset(bytes_at(*block), 'A', 64);
-  EXPECT_EQ(damage_in(heap), "");
-  EXPECT_EQ(bin.allocate(layout), block);
-  ASSERT_TRUE(bin.deallocate(*block, layout));
-  ASSERT_TRUE(bin.deallocate(*guard, layout));
-  EXPECT_EQ(unsound_settled(bin), "");
-}
-
 bool panicked_or_exited_with_0(int status) {
   return (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) ||
          (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 /// All of the free runs are overwritten. Whatever is handed out then was free.
-class BinFillsDeathTest : public ::testing::TestWithParam<unsigned char> {
+class CoalescingFillsDeathTest : public ::testing::TestWithParam<unsigned char> {
  protected:
-  void expect_right(const std::vector<std::size_t>& sizes, const Layout& asked) {
+  void expect_right(const std::vector<std::size_t>& sizes, Layout asked) {
     SCOPED_TRACE(::testing::Message()
                  << sizes.front() << " bytes filled with " << static_cast<int>(GetParam())
                  << ", asked for " << asked.size << " align " << asked.align);
@@ -277,7 +257,7 @@ class BinFillsDeathTest : public ::testing::TestWithParam<unsigned char> {
   }
 };
 
-TEST_P(BinFillsDeathTest, NothingButFreeMemoryIsHandedOut) {
+TEST_P(CoalescingFillsDeathTest, NothingButFreeMemoryIsHandedOut) {
   for (const std::size_t align : {16U, 512U}) {
     expect_right({64}, {.size = 64, .align = align});
     expect_right({64, 64, 64}, {.size = 64, .align = align});
@@ -289,7 +269,7 @@ TEST_P(BinFillsDeathTest, NothingButFreeMemoryIsHandedOut) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Fills, BinFillsDeathTest, ::testing::Values(0x00, 0x41, 0xff));
+INSTANTIATE_TEST_SUITE_P(Fills, CoalescingFillsDeathTest, ::testing::Values(0x00, 0x41, 0xff));
 
 /// One random life with damage in it. Ends the process: with a panic where the
 /// damage was met, else with status 0 if all blocks that were handed out since are
@@ -330,7 +310,7 @@ class DamagedLife {
     const Extent& run = random_.pick(runs);
     const Address first = extents.front().end();
     const auto number_of = [first](const Extent& extent) {
-      return static_cast<Word>((extent.start - first) / BinAllocator::kGranuleBytes);
+      return static_cast<Word>((extent.start - first) / CoalescingAllocator::kGranuleBytes);
     };
     for (std::size_t at = 0; at + kWordBytes <= std::min<std::size_t>(run.size, 24);
          at += kWordBytes) {
@@ -345,8 +325,8 @@ class DamagedLife {
   }
 
   RandomSource random_;
-  BinHeap heap_{256 * 1024};
-  ShadowHeap<BinAllocator> shadow_{heap_.allocator};
+  CoalescingHeap heap_{256 * 1024};
+  ShadowHeap<CoalescingAllocator> shadow_{heap_.allocator};
 };
 
 TEST(DamagedLifeDeathTest, DamageNeverDestroysABlockThatIsHandedOut) {
