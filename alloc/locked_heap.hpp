@@ -24,19 +24,21 @@ class LockedHeap final : public Heap {
   LockedHeap(const LockedHeap&) = delete;
   LockedHeap& operator=(const LockedHeap&) = delete;
 
-  Result<Address, HeapError> allocate(Layout layout) override {
+  /// Not compiled into its callers, and neither are the next: the lock and the short
+  /// ways of the allocators are compiled into these.
+  [[gnu::noinline]] Result<Address, HeapError> allocate(Layout layout) override {
     const Guard guard(lock_);
     ++generation_;
     return with([&](auto& allocator) { return allocator.allocate(layout); });
   }
 
-  Result<void, HeapError> deallocate(Address address, Layout layout) override {
+  [[gnu::noinline]] Result<void, HeapError> deallocate(Address address, Layout layout) override {
     const Guard guard(lock_);
     ++generation_;
     return with([&](auto& allocator) { return allocator.deallocate(address, layout); });
   }
 
-  Result<void, HeapError> deallocate_unsized(Address address) override {
+  [[gnu::noinline]] Result<void, HeapError> deallocate_unsized(Address address) override {
     const Guard guard(lock_);
     ++generation_;
     return with([&](auto& allocator) { return alloc::deallocate_unsized(allocator, address); });
@@ -131,9 +133,9 @@ class LockedHeap final : public Heap {
   /// What the lock has counted, where it counts; taken without the lock.
   auto lock_counters() const requires requires(const Lock& lock) { lock.counters(); }
   { return lock_.counters(); }
-  /// For a lock that measures its longest hold: it begins anew.
-  void forget_longest_hold() requires requires(Lock& lock) { lock.forget_longest_hold(); }
-  { lock_.forget_longest_hold(); }
+  /// For a lock that can measure how long it is held: it does so anew, or no more.
+  void measure_holds(bool measured) requires requires(Lock& lock) { lock.measure_holds(true); }
+  { lock_.measure_holds(measured); }
 
  private:
   class Guard {
@@ -159,7 +161,8 @@ class LockedHeap final : public Heap {
     Guard guard_;
   };
 
-  Result<void, HeapError> resize_in_place(Address address, Layout layout, std::size_t size) {
+  [[gnu::cold]] Result<void, HeapError> resize_in_place(Address address, Layout layout,
+                                                        std::size_t size) {
     const Guard guard(lock_);
     ++generation_;
     return with(
@@ -168,7 +171,9 @@ class LockedHeap final : public Heap {
 
   template <class A>
   void start_if_named(std::string_view name) {
-    if (name == A::kName) allocator_.template emplace<A>().initialize(range_);
+    if (name != A::kName) return;
+    allocator_.template emplace<A>().initialize(range_);
+    running_ = static_cast<std::uint8_t>(allocator_.index());
   }
 
   /// Calls `function` with the allocator that runs. The lock is held.
@@ -193,7 +198,13 @@ class LockedHeap final : public Heap {
   template <class A, class... Others, class Self, class Function>
   static auto dispatch(Self& self, Function& function)
       -> decltype(function(*std::get_if<A>(&self.allocator_))) {
-    if (auto* allocator = std::get_if<A>(&self.allocator_)) return function(*allocator);
+    // The place in the variant: what is not tried any more comes before.
+    constexpr std::size_t kIndex = sizeof...(As) - sizeof...(Others);
+    if (self.running_ == kIndex) {
+      auto* const allocator = std::get_if<kIndex>(&self.allocator_);
+      if (allocator == nullptr) __builtin_unreachable();
+      return function(*allocator);
+    }
     if constexpr (sizeof...(Others) > 0) {
       return dispatch<Others...>(self, function);
     } else {
@@ -204,10 +215,12 @@ class LockedHeap final : public Heap {
   static constexpr std::array<std::string_view, sizeof...(As)> kNames{As::kName...};
 
   mutable Lock lock_{};
+  // The variant's index, where the lock's cache line and a short offset reach it.
+  std::uint8_t running_ = 0;
+  std::uint64_t generation_ = 0;
+  Range range_;
   // Mutable: settling changes how a heap is kept, not what is in it.
   mutable std::variant<std::monostate, As...> allocator_;
-  Range range_;
-  std::uint64_t generation_ = 0;
 };
 
 }  // namespace heapscope::alloc

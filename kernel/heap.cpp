@@ -82,7 +82,7 @@ alloc::Heap& trial_heap() { return made(the_trial_heap); }
 
 LockCounters heap_lock_counters() { return the_heap().lock_counters(); }
 
-void forget_longest_heap_lock() { the_heap().forget_longest_hold(); }
+void measure_heap_lock(bool measured) { the_heap().measure_holds(measured); }
 
 }  // namespace heapscope::kernel
 

@@ -12,8 +12,9 @@ namespace heapscope::kernel {
 
 /// What the heap's lock has counted since the kernel started.
 [[nodiscard]] LockCounters heap_lock_counters();
-/// The longest hold is from now on that of those to come.
-void forget_longest_heap_lock();
+/// From now on how long the lock is held is measured, anew, or is not any more; each
+/// use of it takes longer then.
+void measure_heap_lock(bool measured);
 
 /// A heap that nobody watches, for trying allocators out. Nothing keeps one trial
 /// from another.

@@ -17,9 +17,13 @@ struct ThisCore {
     return mask;
   }
   static void restore_interrupts(std::uint64_t mask) { write_interrupt_mask(mask); }
+  /// FIQ is unmasked once the core is set up, but in handlers and in a panic.
+  static bool usual(std::uint64_t mask) { return (mask & kFiqMask) == 0; }
   static bool can_lock() { return usual_state(); }
   static bool panicking() { return kernel::panicking(); }
-  static std::uint32_t number() { return core_number(); }
+  /// Bit 31 of the register is always set, and on these cores none above it. Source:
+  /// Cortex-A53 TRM, 4.3.2.
+  static std::uint64_t mark() { return read_affinity(); }
   static std::uint64_t now() { return read_counter_unordered(); }
   /// The holder of a heap's lock is soon done, unless it does not run: an emulator
   /// may have fewer processors than cores, and who turns then takes one from it.
@@ -29,6 +33,7 @@ struct ThisCore {
   }
 
  private:
+  static constexpr std::uint64_t kFiqMask = std::uint64_t{1} << 6;
   static constexpr std::uint32_t kTurnsBeforeDozing = 200;
   static constexpr std::uint32_t kDozeMicroseconds = 5;
 };

@@ -12,10 +12,12 @@ namespace heapscope::kernel {
 
 /// What the lock needs of a core; the tests put threads behind it.
 /// - `mask_interrupts()` masks them and returns what restore_interrupts() takes.
+/// - `usual(mask)`: whether can_lock() holds, as far as that mask tells it without a
+///   further look; false where it does not tell.
 /// - `can_lock()`: whether memory is cacheable yet and the kernel has not panicked.
 /// - `panicking()`: whether it has. Then one core runs, its interrupts masked, and
 ///   whoever holds a lock will never give it back.
-/// - `number()`: this core's number, below 256.
+/// - `mark()`: a number of this core's own, above 0 and below 2^32.
 /// - `now()`: a count of ticks.
 /// - `relax(turn)`: a moment's wait, for the turn-th time: the longer it has been, the
 ///   longer it may be. Nobody wakes the core.
@@ -23,9 +25,10 @@ template <class C>
 concept LockingCore = requires(std::uint64_t mask, std::uint32_t turn) {
   { C::mask_interrupts() } -> std::same_as<std::uint64_t>;
   { C::restore_interrupts(mask) } -> std::same_as<void>;
+  { C::usual(mask) } -> std::same_as<bool>;
   { C::can_lock() } -> std::same_as<bool>;
   { C::panicking() } -> std::same_as<bool>;
-  { C::number() } -> std::same_as<std::uint32_t>;
+  { C::mark() } -> std::same_as<std::uint64_t>;
   { C::now() } -> std::same_as<std::uint64_t>;
   { C::relax(turn) } -> std::same_as<void>;
 };
@@ -33,84 +36,116 @@ concept LockingCore = requires(std::uint64_t mask, std::uint32_t turn) {
 /// Since the lock was made. A snapshot: the figures may belong to moments that
 /// lie a little apart.
 struct LockCounters {
-  std::uint64_t acquisitions = 0;
+  std::uint64_t acquisitions = 0;        ///< Those that still wait included.
   std::uint64_t contended = 0;           ///< Of these, those that had to wait.
-  std::uint64_t longest_hold_ticks = 0;  ///< Of the core's clock.
+  std::uint64_t longest_hold_ticks = 0;  ///< Of the core's clock, while that was measured.
 };
 
 /// Panics when it is taken before exclusive accesses work, and when it is taken
 /// again by the core that holds it. During a panic it excludes nobody and never
 /// waits.
+///
+/// Taking it where nobody holds it and giving it back are short, and compiled into
+/// each caller; all else is out of their way.
 template <LockingCore Core>
 class TicketLock {
  public:
   void lock() {
-    if (!Core::can_lock()) [[unlikely]] {
-      pass_by();
-      return;
-    }
     const std::uint64_t mask = Core::mask_interrupts();
-    if (holder_.load(std::memory_order_relaxed) == Core::number()) {
-      panic("core {} takes a lock again that it holds", Core::number());
-    }
-    const std::uint32_t ticket = next_.fetch_add(1, std::memory_order_relaxed);
-    std::uint32_t turns = 0;
-    while (serving_.load(std::memory_order_acquire) != ticket) Core::relax(++turns);
-    holder_.store(Core::number(), std::memory_order_relaxed);
-    mask_before_ = mask;
-    add(acquisitions_, 1);
-    if (turns > 0) add(contended_, 1);
-    taken_at_ = Core::now();
+    if (!Core::usual(mask)) [[unlikely]]
+      return lock_unusually(mask);
+    take(mask);
   }
 
   void unlock() {
-    const std::uint64_t held = Core::now() - taken_at_;
-    if (held > longest_hold_.load(std::memory_order_relaxed)) {
-      longest_hold_.store(held, std::memory_order_relaxed);
-    }
+    const std::uint64_t serving = serving_.load(std::memory_order_relaxed);
+    if ((serving & kMeasured) != 0) [[unlikely]]
+      note_hold();
     const std::uint64_t mask = mask_before_;
-    holder_.store(kNobody, std::memory_order_relaxed);
-    serving_.store(serving_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    serving_.store(serving + 1, std::memory_order_release);
     Core::restore_interrupts(mask);
   }
 
   [[nodiscard]] bool held_by_this_core() const {
-    return holder_.load(std::memory_order_relaxed) == Core::number();
+    const std::uint64_t serving = serving_.load(std::memory_order_relaxed) & ~kMeasured;
+    return holder_.load(std::memory_order_relaxed) == holder_of(serving);
   }
   [[nodiscard]] LockCounters counters() const {
-    return {.acquisitions = acquisitions_.load(std::memory_order_relaxed),
+    return {.acquisitions = next_.load(std::memory_order_relaxed),
             .contended = contended_.load(std::memory_order_relaxed),
             .longest_hold_ticks = longest_hold_.load(std::memory_order_relaxed)};
   }
 
-  /// The longest hold is from now on that of those to come.
-  void forget_longest_hold() { longest_hold_.store(0, std::memory_order_relaxed); }
+  /// From now on how long it is held is measured, anew, or is not any more. That makes
+  /// each use of it longer.
+  void measure_holds(bool measured) {
+    lock();
+    const std::uint64_t serving = serving_.load(std::memory_order_relaxed);
+    if (measured) {
+      longest_hold_.store(0, std::memory_order_relaxed);
+      taken_at_ = Core::now();
+    }
+    serving_.store(measured ? serving | kMeasured : serving & ~kMeasured,
+                   std::memory_order_relaxed);
+    unlock();
+  }
 
  private:
-  static constexpr std::uint32_t kNobody = 0xffff'ffff;
+  /// In serving_: holds are measured. It makes the number another one than any ticket,
+  /// so that who takes the lock finds out by the look that it takes anyway.
+  static constexpr std::uint64_t kMeasured = std::uint64_t{1} << 63;
 
-  /// In a panic: leaves only what unlock() reads, so that it keeps interrupts masked
-  /// without having to ask for the panic itself.
-  [[gnu::noinline]] void pass_by() {
+  /// What this core leaves as the holder of a ticket. Of another ticket it says nothing,
+  /// so that nobody has to take it back.
+  static std::uint64_t holder_of(std::uint64_t ticket) { return Core::mark() + (ticket << 32); }
+
+  void take(std::uint64_t mask) {
+    const std::uint64_t ticket = next_.fetch_add(1, std::memory_order_relaxed);
+    if (serving_.load(std::memory_order_acquire) != ticket) [[unlikely]]
+      wait_for(ticket);
+    holder_.store(holder_of(ticket), std::memory_order_relaxed);
+    mask_before_ = mask;
+  }
+
+  [[gnu::cold, gnu::noinline]] void wait_for(std::uint64_t ticket) {
+    std::uint32_t turns = 0;
+    std::uint64_t serving = 0;
+    while (serving = serving_.load(std::memory_order_acquire), (serving & ~kMeasured) != ticket) {
+      if (held_by_this_core()) panic("a core takes a lock again that it holds");
+      Core::relax(++turns);
+    }
+    // Only the holder counts, so that a plain store will do.
+    if (turns > 0) {
+      contended_.store(contended_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    if ((serving & kMeasured) != 0) taken_at_ = Core::now();
+  }
+
+  // Without a call, for whose sake the callers would have to put registers away.
+  void note_hold() {
+    const std::uint64_t held = Core::now() - taken_at_;
+    if (held > longest_hold_.load(std::memory_order_relaxed)) {
+      longest_hold_.store(held, std::memory_order_relaxed);
+    }
+  }
+
+  /// Before interrupts are first unmasked, in a handler, and in a panic: that leaves
+  /// only what unlock() reads, so that it keeps interrupts masked without having to ask
+  /// for the panic itself.
+  [[gnu::cold, gnu::noinline]] void lock_unusually(std::uint64_t mask) {
+    if (Core::can_lock()) return take(mask);
     if (!Core::panicking()) panic("a spinlock was used before the MMU was on");
     mask_before_ = Core::mask_interrupts();
-    taken_at_ = Core::now();
   }
 
-  /// Only the holder counts, so that a plain store will do.
-  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
-    counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-  }
-
-  std::atomic<std::uint32_t> next_{0};
-  std::atomic<std::uint32_t> serving_{0};
-  std::atomic<std::uint32_t> holder_{kNobody};
-  std::atomic<std::uint64_t> acquisitions_{0};
+  // Tickets are never used up: 2^63 of them.
+  std::atomic<std::uint64_t> next_{0};
+  std::atomic<std::uint64_t> serving_{0};
+  std::atomic<std::uint64_t> holder_{0};
+  std::uint64_t mask_before_ = 0;  // Of the holder.
   std::atomic<std::uint64_t> contended_{0};
   std::atomic<std::uint64_t> longest_hold_{0};
-  // Of the holder.
-  std::uint64_t mask_before_ = 0;
-  std::uint64_t taken_at_ = 0;
+  std::uint64_t taken_at_ = 0;  // By the holder, where that is measured.
 };
 
 }  // namespace heapscope::kernel

@@ -112,7 +112,7 @@ class Run {
       const CoreState state = core_report(i).state;
       if (is_working(i) || state == CoreState::absent || state == CoreState::stopped) return i;
     }
-    forget_longest_heap_lock();
+    measure_heap_lock(true);
     stopping.store(false, std::memory_order_relaxed);
     for (std::uint32_t i = 0; i < request_.cores; ++i) {
       const std::uint64_t share = request_.operations / request_.cores;
@@ -146,6 +146,7 @@ class Run {
       doze(kDozeMicroseconds);
     }
     microseconds_ = clock_.microseconds();
+    measure_heap_lock(false);
     // Those of a core that faulted are not freed yet.
     for (std::uint32_t i = 0; i < request_.cores; ++i) workers[i].release_all();
     collect();

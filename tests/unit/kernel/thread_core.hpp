@@ -21,9 +21,10 @@ struct ThreadCore {
     return before;
   }
   static void restore_interrupts(std::uint64_t mask) { masked = mask; }
+  static bool usual(std::uint64_t) { return can_lock(); }
   static bool can_lock() { return mmu_is_on.load(std::memory_order_relaxed) && !panicking(); }
   static bool panicking() { return in_panic.load(std::memory_order_relaxed); }
-  static std::uint32_t number() { return this_number; }
+  static std::uint64_t mark() { return this_number + 1; }
   static std::uint64_t now() { return ticks.fetch_add(1, std::memory_order_relaxed); }
   static void relax(std::uint32_t) { std::this_thread::yield(); }
 };
