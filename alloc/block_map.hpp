@@ -58,12 +58,7 @@ class BlockMap {
   [[nodiscard]] static constexpr std::uint64_t bit(std::uint64_t granule) {
     return std::uint64_t{1} << (granule % 64);
   }
-  [[nodiscard, gnu::always_inline]] Word* word_of(std::uint64_t granule) const {
-    Word* word = words_ + granule / 64;
-    // Seen as one address, from which one instruction loads both halves.
-    asm("" : "+r"(word));
-    return word;
-  }
+  [[nodiscard]] Word* word_of(std::uint64_t granule) const { return words_ + granule / 64; }
 
   /// Whether a free run starts at `granule`, any number at all.
   [[nodiscard, gnu::always_inline]] bool free_run_starts_at(std::uint64_t granule) const {
