@@ -32,7 +32,8 @@ namespace heapscope::alloc {
 /// start at the address, the layout's size must be that block's to the granule, and
 /// its alignment one that the address has (whatever the hardening).
 ///
-/// Without slabs, every request that some free run can serve is served.
+/// Without slabs, every request of the usual alignment that some free run can serve is
+/// served.
 template <Hardening kLevel, bool kWithSlabs = true>
 class BasicBinAllocator {
  public:

@@ -5,6 +5,7 @@
 
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
+#include "alloc/first_fit_allocator.hpp"
 #include "kernel/bench/counted_call.hpp"
 #include "kernel/bench/histogram.hpp"
 #include "kernel/performance.hpp"
@@ -34,7 +35,8 @@ constexpr shell::CommandRecord kRecord{
     .help =
         "Plays the workload on each allocator without its lock, and on each behind the lock "
         "(NAME+lock), in a heap of four times the live bytes, and counts each call by itself, "
-        "call and return included. Means are in thousandths. A pair is what one block cost.",
+        "call and return included. Means are in thousandths. A pair is what one block cost. "
+        "first-fit is played without a lock, and up to 40,000 operations only.",
     .options = kOptions,
     .examples = kExamples,
     .min_arguments = 1,
@@ -45,6 +47,8 @@ constexpr shell::CommandRecord kRecord{
     &kRecord;
 
 constexpr std::uint64_t kRoominess = 4;
+/// First-fit walks its list in each call: longer workloads would take it an hour.
+constexpr std::uint64_t kMostForFirstFit = 40'000;
 constexpr std::uint64_t kSmallestHeap = std::uint64_t{256} << 10;
 
 /// What was counted for one allocator.
@@ -209,10 +213,19 @@ class Measurement {
   /// False where Ctrl-C ended it.
   template <alloc::Allocator A>
   bool run() {
+    return run_plain<A>() && run_locked<A>();
+  }
+  template <alloc::Allocator A>
+  bool run_plain() {
     static constinit std::optional<A> allocator;
     allocator.emplace().initialize(heap_for(A::kName));
     CountingTarget plain(calls_of(*allocator));
-    if (!play(A::kName, plain)) return false;
+    return play(A::kName, plain);
+  }
+
+ private:
+  template <alloc::Allocator A>
+  bool run_locked() {
     alloc::Heap& locked = context_.environment.trial_heap;
     if (!locked.reset(A::kName, heap_for(A::kName))) return true;
     FixedText<32> name;
@@ -221,7 +234,6 @@ class Measurement {
     return play(name.view(), behind_lock);
   }
 
- private:
   /// Four times what is live; all there is for bump, which gets nothing back.
   [[nodiscard]] Range heap_for(std::string_view allocator) const {
     if (allocator == alloc::BumpAllocator::kName) return heap_;
@@ -272,8 +284,10 @@ int run(shell::Context& context, const shell::Arguments& arguments) {
   context.reply.field("overhead", Value::count(count_overhead()));
   context.reply.begin_list("allocators", {});
   Measurement measurement(context, *choice);
-  const bool complete =
-      measurement.run<alloc::BumpAllocator>() && measurement.run<alloc::BinAllocator>();
+  const bool complete = measurement.run<alloc::BumpAllocator>() &&
+                        measurement.run<alloc::BinAllocator>() &&
+                        (choice->needs().operations > kMostForFirstFit ||
+                         measurement.run_plain<alloc::FirstFitAllocator>());
   context.reply.end_list();
   if (complete) return shell::kSuccess;
   return context.reply.problem("interrupted", "interrupted: not all allocators were measured");

@@ -7,6 +7,7 @@
 
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
+#include "alloc/first_fit_allocator.hpp"
 #include "alloc/workload/generator.hpp"
 #include "alloc/workload/smallest_heap.hpp"
 #include "tests/bench/workloads.hpp"
@@ -17,6 +18,8 @@ namespace {
 /// Heaps begin at a multiple of this, so that alignments fall the same each time.
 constexpr std::uint64_t kAnchor = std::uint64_t{4} << 20;
 constexpr std::uint64_t kLargestHeap = std::uint64_t{4} << 30;
+
+constexpr std::uint64_t kMostForFirstFit = 40'000;
 
 /// Address space; memory is taken where it is touched.
 alloc::Address reserve() {
@@ -70,5 +73,9 @@ int main(int count, char** words) {
     const bench::Workload workload = bench::read_workload(words[i]);
     bench::print<alloc::BumpAllocator>(workload, start);
     bench::print<alloc::BinAllocator>(workload, start);
+    // It walks its list in each call: the longer ones would take it an hour.
+    if (workload.needs.operations <= bench::kMostForFirstFit) {
+      bench::print<alloc::FirstFitAllocator>(workload, start);
+    }
   }
 }
