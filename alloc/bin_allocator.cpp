@@ -293,7 +293,7 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_wide(std:
   const Run run = first_of(bin);
   bins_.remove_first(bin, run.size());
   replace_victim(run);
-  return from_victim_end(size);
+  return allocate_run(size);
 }
 
 /// Where nothing free is large enough: the line that is kept may make it so.

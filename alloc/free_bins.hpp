@@ -221,15 +221,16 @@ class FreeBins {
     first_[bin] = static_cast<Granule>(next);
     --count_[bin];
   }
-  /// Whether a run, said to be behind `run`, may become the first of its list. That it
-  /// is of a wide list's size is found out when it is taken.
+  /// Whether a run, said to be behind `run`, may become the first of its list: nothing
+  /// is asked about it any more when it is taken.
   [[nodiscard, gnu::always_inline]] bool may_be_first(std::uint64_t next, std::uint64_t run,
                                                       std::uint64_t bin) const {
     if constexpr (kLevel == Hardening::none) return true;
-    if (bin < kFirstWide) {
-      return next != run && !is_open(next) && map_->free_run_is(next, bin + 1);
-    }
-    return !is_open(next) && leads_back(next, run, &Links::previous);
+    if (next == run || is_open(next)) return false;
+    if (bin < kFirstWide) return map_->free_run_is(next, bin + 1);
+    if (!map_->free_run_starts_at(next)) return false;
+    const std::uint64_t size = map_->end_of(next) - next;
+    return size > kExactSizes && wide_bin_of(size) == bin;
   }
 
   const BlockMap* map_ = nullptr;

@@ -1,5 +1,6 @@
 // A libFuzzer target: bytes are a program of calls to a bin allocator, right and
-// wrong ones, checked after each against a model of the live blocks.
+// wrong ones and writes to memory that is free, checked after each against a model of
+// the live blocks. Where free memory was written to, a panic is an answer as well.
 #include "alloc/bin_allocator.hpp"
 
 #include <algorithm>
@@ -12,7 +13,15 @@
 
 namespace heapscope {
 
+namespace {
+
+struct Panicked {};
+bool panic_is_expected = false;
+
+}  // namespace
+
 void panic_handler(std::string_view message) {
+  if (panic_is_expected) throw Panicked{};
   std::fprintf(stderr, "panic: %.*s\n", static_cast<int>(message.size()), message.data());
   std::abort();
 }
@@ -47,7 +56,9 @@ class Program {
     const auto start = reinterpret_cast<Address>(memory_) + shape % 16;
     // Without slabs, with some classes of them, or with all.
     const std::size_t factor = shape / 16 % 2 == 0 ? 1 : 6;
+    panic_is_expected = false;
     bin_.initialize({.start = start, .end = start + 1024 + input_.word() * factor});
+    range_ = bin_.stats();
   }
 
   void run() {
@@ -61,7 +72,7 @@ class Program {
 
  private:
   void step() {
-    switch (input_.byte() % 8) {
+    switch (input_.byte() % 10) {
       case 0:
       case 1:
         return allocate({.size = input_.byte() + 1});
@@ -76,6 +87,11 @@ class Program {
         return;
       case 6:
         return misuse();
+      case 7:
+        if (!blocks_.empty()) deallocate_unsized(input_.byte() % blocks_.size());
+        return;
+      case 8:
+        return write_to_free_memory();
       default:
         return bin_.settle();
     }
@@ -91,8 +107,7 @@ class Program {
   }
   void add(const Block& block) {
     const std::size_t size = rounded(block.size);
-    require(block.address >= bin_.stats().start && block.address + size <= bin_.stats().end,
-            "outside");
+    require(block.address >= range_.start && block.address + size <= range_.end, "outside");
     for (const Block& other : blocks_) {
       require(block.address + size <= other.address ||
                   other.address + rounded(other.size) <= block.address,
@@ -111,6 +126,10 @@ class Program {
     const Block block = take(index);
     require(bin_.deallocate(block.address, {.size = block.size}).has_value(), "free refused");
   }
+  void deallocate_unsized(std::size_t index) {
+    const Block block = take(index);
+    require(bin_.deallocate_unsized(block.address).has_value(), "unsized free refused");
+  }
   void resize(std::size_t index, std::size_t size) {
     const Block block = blocks_[index];
     if (!bin_.resize_in_place(block.address, {.size = block.size}, size)) return;
@@ -120,12 +139,27 @@ class Program {
   }
   /// Frees any address with any size.
   void misuse() {
-    const Address address = bin_.stats().start + input_.word();
+    const Address address = range_.start + input_.word();
     const std::size_t size = input_.word() - 8;
     for (const Block& block : blocks_) {
       if (block.address == address && rounded(block.size) == rounded(size)) return;
     }
     require(!bin_.deallocate(address, {.size = size}), "a wrong free was taken");
+    const bool live = std::ranges::any_of(
+        blocks_, [address](const Block& block) { return block.address == address; });
+    require(live || !bin_.deallocate_unsized(address), "a wrong unsized free was taken");
+  }
+  /// As a program does that uses what it has freed, or writes beyond its block.
+  void write_to_free_memory() {
+    const Extent extent =
+        bin_.extent_at(range_.start + input_.word() % (range_.end - range_.start));
+    if (extent.state != ExtentState::free) return;
+    panic_is_expected = true;
+    const std::size_t at = input_.byte() % extent.size;
+    std::uint32_t value = static_cast<std::uint32_t>(input_.word());
+    if (input_.byte() % 2 != 0) value |= value << 16;
+    std::memcpy(reinterpret_cast<void*>(extent.start + at), &value,
+                std::min(sizeof(value), extent.size - at));
   }
   static void intact(const Block& block, std::size_t size) {
     const auto* const bytes = reinterpret_cast<const std::uint8_t*>(block.address);
@@ -140,8 +174,8 @@ class Program {
       const Extent extent = bin_.extent_at(at);
       require(extent.start == at && extent.size != 0, "extents do not tile");
       const auto next = bin_.check(at);
-      require(next && *next == extent.end(), "damage");
-      at = *next;
+      require(panic_is_expected || (next && *next == extent.end()), "damage");
+      at = extent.end();
     }
   }
 
@@ -150,6 +184,7 @@ class Program {
   BinAllocator bin_;
   std::vector<Block> blocks_;
   std::uint8_t fill_ = 0;
+  Stats range_;
 };
 
 }  // namespace
@@ -157,6 +192,10 @@ class Program {
 }  // namespace heapscope
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  heapscope::alloc::Program({.at = data, .end = data + size}).run();
+  try {
+    heapscope::alloc::Program({.at = data, .end = data + size}).run();
+  } catch (const heapscope::Panicked&) {
+    heapscope::panic_is_expected = false;
+  }
   return 0;
 }

@@ -48,7 +48,7 @@ std::string damage_in(const CoalescingHeap& heap) {
 }
 
 /// Makes one free run of each size, kept apart by two live blocks each, all of them
-/// in lists; and one of 304 bytes that is in none, being the latest.
+/// in lists; and last one of 304 bytes, which no test writes to.
 void make_free_runs(CoalescingAllocator& bin, const std::vector<std::size_t>& sizes) {
   constexpr Layout kLast{.size = 304};
   std::vector<Address> blocks;
@@ -81,17 +81,17 @@ class FreeRunLinks {
     base_ = extents.front().end();
     runs_ = only(extents, ExtentState::free);
     std::erase_if(runs_, [this](const Extent& run) {
-      const bool latest = run.size == 304;
-      if (latest) open_ = run;
-      return latest;
+      const bool last = run.size == 304;
+      if (last) last_ = run;
+      return last;
     });
   }
 
   [[nodiscard]] CoalescingAllocator& bin() { return heap_.allocator; }
   [[nodiscard]] const CoalescingHeap& heap() const { return heap_; }
-  /// The runs that are in lists.
+  /// All but the last.
   [[nodiscard]] const std::vector<Extent>& runs() const { return runs_; }
-  [[nodiscard]] const Extent& open() const { return open_; }
+  [[nodiscard]] const Extent& last() const { return last_; }
   [[nodiscard]] Word number_of(Address address) const {
     return static_cast<Word>((address - base_) / CoalescingAllocator::kGranuleBytes);
   }
@@ -119,14 +119,14 @@ class FreeRunLinks {
   }
 
   /// What no link of `run` can be: itself, the inside of a run, a live block, what
-  /// is beyond the heap, an open run, a run of another list.
+  /// is beyond the heap, a run of another list.
   [[nodiscard]] std::vector<Word> wrong_links(const Extent& run) const {
     const Word beyond = number_of(heap_.region.end());
     std::vector<Word> wrong = {number_of(run.start),
                                number_of(run.start) + 1,
                                number_of(run.end()),
-                               number_of(open_.start),
-                               number_of(open_.start + 16),
+                               number_of(last_.start),
+                               number_of(last_.start + 16),
                                beyond,
                                beyond + 64 * 1024,
                                0xffff'fffe,
@@ -143,7 +143,7 @@ class FreeRunLinks {
   CoalescingHeap heap_{64 * 1024};
   Address base_ = 0;
   std::vector<Extent> runs_;
-  Extent open_;
+  Extent last_;
 };
 
 /// The panic that names a run.
@@ -194,6 +194,25 @@ TEST_P(CoalescingLinksDeathTest, AWrongNextOfTheFirstRunPanicsWhenItIsTaken) {
   }
 }
 
+/// As if a program had copied links: what the first run is said to lead to leads back.
+TEST_P(CoalescingLinksDeathTest, AForgedPairOfLinksPanicsWhenTheFirstRunIsTaken) {
+  for (const Extent& run : links_.runs()) {
+    if (!links_.is_first(run)) continue;
+    const Word right = read_word(run.start + kNext);
+    for (const Extent& other : links_.runs()) {
+      const bool its_next = links_.number_of(other.start) == right;
+      if (its_next || (other.size == run.size && other.start != run.start)) continue;
+      const Word before = read_word(other.start + kPrevious);
+      write_word(run.start + kNext, links_.number_of(other.start));
+      write_word(other.start + kPrevious, links_.number_of(run.start));
+      EXPECT_DEATH(static_cast<void>(links_.bin().allocate({.size = run.size})), damage_at(run))
+          << "a run of " << run.size << " bytes led to one of " << other.size;
+      write_word(other.start + kPrevious, before);
+    }
+    write_word(run.start + kNext, right);
+  }
+}
+
 TEST_P(CoalescingLinksDeathTest, AWrongLinkPanicsWhenTheRunMerges) {
   links_.for_each_link([&](const Extent& run, Address link) {
     const Word right = read_word(link);
@@ -238,7 +257,7 @@ class CoalescingFillsDeathTest : public ::testing::TestWithParam<unsigned char> 
                  << ", asked for " << asked.size << " align " << asked.align);
     FreeRunLinks links(sizes);
     auto runs = links.runs();
-    runs.push_back(links.open());
+    runs.push_back(links.last());
     for (const Extent& run : runs) std::memset(bytes_at(run.start), GetParam(), run.size);
     EXPECT_EXIT(
         {
