@@ -60,17 +60,7 @@ class Slabs {
   /// to be moved from then on.
   void initialize(std::uint64_t* storage, std::uint64_t granules);
 
-  /// The class of each line.
-  class Classes {
-   public:
-    [[nodiscard]] std::int64_t of(std::uint64_t line) const { return classes_[line]; }
-
-   private:
-    friend class Slabs;
-    explicit Classes(const std::int8_t* classes) : classes_(classes) {}
-    const std::int8_t* classes_;
-  };
-  [[nodiscard]] Classes classes() const { return Classes(classes_); }
+  /// The class of a line, or kNoClass.
   [[nodiscard]] std::int64_t class_of(std::uint64_t line) const { return classes_[line]; }
   [[nodiscard]] bool is_slab(std::uint64_t line) const { return class_of(line) != kNoClass; }
   /// How many slabs there are of a class.
