@@ -10,6 +10,8 @@ import re
 import sys
 
 LINE = re.compile(r"^([0-9a-f]+) [tTwW] (.+)$")
+# What the compiler names the debugging information of one file by.
+NO_FUNCTION = re.compile(r"\.cpp\.[0-9a-f]{8}$")
 
 
 def short_name(name: str) -> str:
@@ -62,8 +64,11 @@ def label(name: str) -> None:
 
 
 def main() -> None:
-    symbols = [(int(match[1], 16), short_name(match[2]))
-               for match in map(LINE.match, sys.stdin) if match]
+    # Of several names of one address one is enough.
+    by_address = {int(match[1], 16): short_name(match[2])
+               for match in map(LINE.match, sys.stdin)
+               if match and not NO_FUNCTION.search(match[2])}
+    symbols = sorted(by_address.items())
     start = symbols[0][0]
     names = list(dict.fromkeys(name for _, name in symbols))
     coded, pairs = shorten(names)

@@ -26,7 +26,7 @@ inline std::uint64_t read() {
 /// Switches this core's MMU and caches on, with `tables`, which must stay as they
 /// are. Until then memory is not cacheable, and exclusive and unaligned accesses
 /// fault (Cortex-A53 TRM, DDI0500, 6.5.1).
-void enable_mmu(const PageTables& tables);
+[[gnu::noinline]] void enable_mmu(const PageTables& tables);
 
 /// What another core puts into its registers to have the same as this one, whose
 /// MMU is on.
