@@ -23,7 +23,7 @@ struct Plan {
 /// How a range is divided: the map and the records of slabs first, then as many
 /// granules as they can describe in what is left. No granules where the range is
 /// too small.
-Plan plan_for(Range range, bool with_slabs) {
+[[gnu::cold]] Plan plan_for(Range range, bool with_slabs) {
   if (range.empty() || range.start > UINT64_MAX - (kUnit - 1)) return {};
   const std::uint64_t start = (range.start + kUnit - 1) / kUnit * kUnit;
   if (start >= range.end) return {};
@@ -47,13 +47,13 @@ Plan plan_for(Range range, bool with_slabs) {
 
 }  // namespace
 
-template <Hardening kLevel, bool kWithSlabs>
-bool BasicBinAllocator<kLevel, kWithSlabs>::can_manage(Range range) {
+template <bool kWithSlabs>
+bool BasicBinAllocator<kWithSlabs>::can_manage(Range range) {
   return plan_for(range, kWithSlabs).granules > 0;
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-void BasicBinAllocator<kLevel, kWithSlabs>::initialize(Range range) {
+template <bool kWithSlabs>
+void BasicBinAllocator<kWithSlabs>::initialize(Range range) {
   const Plan plan = plan_for(range, kWithSlabs);
   if (plan.granules == 0) panic("bin allocator: {} bytes are too few", range.size());
   range_ = range;
@@ -74,21 +74,21 @@ void BasicBinAllocator<kLevel, kWithSlabs>::initialize(Range range) {
   bins_.victim = {.start = 0, .end = plan.granules};
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-bool BasicBinAllocator<kLevel, kWithSlabs>::servable(Layout layout) const {
+template <bool kWithSlabs>
+bool BasicBinAllocator<kWithSlabs>::servable(Layout layout) const {
   if (!layout.valid()) return false;
   const std::size_t room = limit() - base_;
   const std::size_t padding = (0 - base_) & (layout.align - 1);
   return padding <= room && layout.size <= room - padding;
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-std::size_t BasicBinAllocator<kLevel, kWithSlabs>::usable_size(Layout layout) const {
+template <bool kWithSlabs>
+std::size_t BasicBinAllocator<kWithSlabs>::usable_size(Layout layout) const {
   return granules_for(layout.size) * kGranuleBytes;
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::refuse(Layout layout) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::refuse(Layout layout) {
   ++failures_;
   return fail(servable(layout) ? HeapError::exhausted : HeapError::unsupported);
 }
@@ -96,8 +96,8 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::refuse(Layout 
 // --- Slabs ---
 
 /// The slab that this class was allocated from is full, or it had none.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::allocate_from_next_slab(
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::allocate_from_next_slab(
     std::size_t size) {
   const std::uint64_t granules = (size + kUnit - 1) / kUnit;
   if (granules - 1 >= class_count_) return allocate_run(size);
@@ -117,8 +117,8 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::allocate_from_
 }
 
 /// A slab with nothing but free slots, in no list; kNoLine where no line is to be had.
-template <Hardening kLevel, bool kWithSlabs>
-Line BasicBinAllocator<kLevel, kWithSlabs>::new_slab(std::uint64_t size_class) {
+template <bool kWithSlabs>
+Line BasicBinAllocator<kWithSlabs>::new_slab(std::uint64_t size_class) {
   Line line = spare_;
   if (line != kNoLine && is_empty(line)) {
     drop_slab(line);
@@ -136,8 +136,8 @@ Line BasicBinAllocator<kLevel, kWithSlabs>::new_slab(std::uint64_t size_class) {
 
 /// Takes a whole line out of some free run; kNoGranule where there is none in those
 /// that are looked at. Something starts at its first granule then, and is not free.
-template <Hardening kLevel, bool kWithSlabs>
-std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::take_line() {
+template <bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kWithSlabs>::take_line() {
   constexpr std::uint64_t kLine = Slabs::kLineGranules;
   // One that was a slab, most likely.
   if (bins_.first(Bins::kFirstWide) != kNoGranule) {
@@ -163,8 +163,8 @@ std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::take_line() {
 }
 
 /// Takes the line at `start` out of the victim, to which what is before it is left.
-template <Hardening kLevel, bool kWithSlabs>
-std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::cut_line(std::uint64_t start) {
+template <bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kWithSlabs>::cut_line(std::uint64_t start) {
   OpenRun& open = bins_.victim;
   const std::uint64_t end = start + Slabs::kLineGranules;
   if (end != open.end) insert_anew({.start = end, .end = open.end});
@@ -179,9 +179,9 @@ std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::cut_line(std::uint64_t star
 }
 
 /// A slab that was full gets a free slot, or one gets its last.
-template <Hardening kLevel, bool kWithSlabs>
-Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::free_first_or_last_slot(
-    std::uint64_t start, std::size_t size) {
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::free_first_or_last_slot(std::uint64_t start,
+                                                                               std::size_t size) {
   const std::uint64_t granules = (size + kUnit - 1) / kUnit;
   BlockMap::Word* const word = map_.word_of(start);
   const bool was_full = word->free == 0;
@@ -203,15 +203,15 @@ Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::free_first_or_las
 }
 
 /// Whether no slot of a slab is used.
-template <Hardening kLevel, bool kWithSlabs>
-bool BasicBinAllocator<kLevel, kWithSlabs>::is_empty(Line line) const {
+template <bool kWithSlabs>
+bool BasicBinAllocator<kWithSlabs>::is_empty(Line line) const {
   const BlockMap::Word& word = *map_.word_of(std::uint64_t{line} * Slabs::kLineGranules);
   return word.free == word.starts;
 }
 
 /// An empty slab becomes one live block of the line's length, that nobody knows.
-template <Hardening kLevel, bool kWithSlabs>
-void BasicBinAllocator<kLevel, kWithSlabs>::drop_slab(Line line) {
+template <bool kWithSlabs>
+void BasicBinAllocator<kWithSlabs>::drop_slab(Line line) {
   const auto size_class = static_cast<std::uint64_t>(slabs_.class_of(line));
   BlockMap::Word* const word = map_.word_of(std::uint64_t{line} * Slabs::kLineGranules);
   if (classes_[size_class].slab == word) {
@@ -224,8 +224,8 @@ void BasicBinAllocator<kLevel, kWithSlabs>::drop_slab(Line line) {
 }
 
 /// Merges the line that is kept, if it is still empty.
-template <Hardening kLevel, bool kWithSlabs>
-bool BasicBinAllocator<kLevel, kWithSlabs>::release_spare() {
+template <bool kWithSlabs>
+bool BasicBinAllocator<kWithSlabs>::release_spare() {
   const Line line = spare_;
   if (line == kNoLine) return false;
   spare_ = kNoLine;
@@ -239,16 +239,16 @@ bool BasicBinAllocator<kLevel, kWithSlabs>::release_spare() {
 // --- Allocation ---
 
 /// A block of another alignment than the usual one.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::allocate_oddly(Layout layout) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::allocate_oddly(Layout layout) {
   if (!servable(layout)) return refuse(layout);
   if (layout.align > kUnit) return take_aligned(layout.size, layout.align);
   return allocate_usual(layout.size);
 }
 
 /// A block that is in no slab.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::allocate_run(std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::allocate_run(std::size_t size) {
   // Size 0 becomes the largest of all.
   const std::uint64_t bin = (size - 1) / kUnit;
   if (bin >= Bins::kExactSizes) return take_large(size);
@@ -267,8 +267,8 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::allocate_run(s
 
 /// Where the smallest list that is not empty holds runs of up to 1 KiB that are
 /// larger, unless the victim fits better.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_split(std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::take_split(std::size_t size) {
   const std::uint64_t bin = (size - 1) / kUnit;
   const std::uint64_t larger = bin + BlockMap::lowest(bins_.filled_exact() >> bin);
   const std::uint64_t victim = bins_.victim.size();
@@ -284,22 +284,22 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_split(std
 
 /// A block of up to 1 KiB where no list of an exact size has a run for it, nor the
 /// victim one that is larger.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_wide(std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::take_wide(std::size_t size) {
   const std::uint64_t granules = granules_for(size);
   if (bins_.victim.size() == granules) return all_of_victim(size);
   const std::uint64_t bin = bins_.first_filled(Bins::kFirstWide);
   if (bin == Bins::kBins) return take_last(size, kUnit);
   const Run run = first_of(bin);
-  bins_.remove_first(bin, run.size());
+  remove_slowly(run);
   replace_victim(run);
   return allocate_run(size);
 }
 
 /// Where nothing free is large enough: the line that is kept may make it so.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_last(std::size_t size,
-                                                                            std::size_t align) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::take_last(std::size_t size,
+                                                                    std::size_t align) {
   if constexpr (kWithSlabs) {
     if (release_spare()) {
       return align > kUnit ? take_aligned(size, align) : allocate_usual(size);
@@ -308,8 +308,8 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_last(std:
   return refuse({.size = size, .align = align});
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::all_of_victim(std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::all_of_victim(std::size_t size) {
   const OpenRun victim = bins_.victim;
   bins_.victim = {};
   map_.clear_free(victim.start);
@@ -318,18 +318,16 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::all_of_victim(
 }
 
 /// A block of up to 1 KiB, which no whole word of the map lies in, from a larger victim.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_victim_end(
-    std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::from_victim_end(std::size_t size) {
   const std::uint64_t start = bins_.victim.end - granules_for(size);
   bins_.victim.end = static_cast<Granule>(start);
   return taken(start, size, map_.begin_set_start(start));
 }
 
 /// A block of any size from a victim that is as large, or larger.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_victim_start(
-    std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::from_victim_start(std::size_t size) {
   OpenRun& victim = bins_.victim;
   const std::uint64_t start = victim.start;
   const std::uint64_t end = start + granules_for(size);
@@ -342,8 +340,8 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_victim_st
   return taken(start, size, unfinished);
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::finished(
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::finished(
     std::uint64_t start, BlockMap::Unfinished unfinished) {
   map_.finish(unfinished);
   return address_of(start);
@@ -351,8 +349,8 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::finished(
 
 /// The extent that starts at a granule, an open run included; in a slab that which
 /// holds it, a slot or what is left at the end.
-template <Hardening kLevel, bool kWithSlabs>
-typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kWithSlabs>::run_at(
+template <bool kWithSlabs>
+typename BasicBinAllocator<kWithSlabs>::Run BasicBinAllocator<kWithSlabs>::run_at(
     std::uint64_t start) const {
   if (in_slab(start)) {
     constexpr std::uint64_t kLine = Slabs::kLineGranules;
@@ -366,8 +364,8 @@ typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kW
 }
 
 /// The first run of a wide list, which has one.
-template <Hardening kLevel, bool kWithSlabs>
-typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kWithSlabs>::first_of(
+template <bool kWithSlabs>
+typename BasicBinAllocator<kWithSlabs>::Run BasicBinAllocator<kWithSlabs>::first_of(
     std::uint64_t bin) const {
   const std::uint64_t start = bins_.first(bin);
   const Run run{.start = start, .end = map_.end_of(start)};
@@ -377,8 +375,8 @@ typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kW
 }
 
 /// One of the first runs of list `bin` that has `size` granules; empty where none has.
-template <Hardening kLevel, bool kWithSlabs>
-typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kWithSlabs>::fitting(
+template <bool kWithSlabs>
+typename BasicBinAllocator<kWithSlabs>::Run BasicBinAllocator<kWithSlabs>::fitting(
     std::uint64_t bin, std::uint64_t size) const {
   std::uint64_t start = bins_.first(bin);
   for (int i = 0; i < kRunsLookedAt && start != kNoGranule; ++i, start = bins_.behind(start)) {
@@ -392,8 +390,8 @@ typename BasicBinAllocator<kLevel, kWithSlabs>::Run BasicBinAllocator<kLevel, kW
 
 /// A block of more than 63 granules, at the start of the best-fitting run: small
 /// blocks are cut off the other end, so that this one can grow where it is.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_large(std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::take_large(std::size_t size) {
   if (size - 1 >= map_.granules() * kGranuleBytes) [[unlikely]]
     return refuse({.size = size});
   const std::uint64_t granules = granules_for(size);
@@ -414,17 +412,16 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_large(std
 }
 
 /// The same where the victim and the first runs of all lists are too short.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_fitting(std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::take_fitting(std::size_t size) {
   const std::uint64_t granules = granules_for(size);
   const Run run = fitting(Bins::bin_of(granules), granules);
   return run.size() != 0 ? from_run(run, run.start, size) : take_last(size, kUnit);
 }
 
 /// A block of any size from a run that is in no list any more.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_start(Run run,
-                                                                             std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::from_start(Run run, std::size_t size) {
   const std::uint64_t end = run.start + granules_for(size);
   map_.clear_free(run.start);
   map_.note_span(run.start, end);
@@ -437,22 +434,21 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_start(Run
 
 /// Takes a block out of the middle of any free run; what is left on both sides
 /// stays free.
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_run(Run run,
-                                                                           std::uint64_t start,
-                                                                           std::size_t size) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::from_run(Run run, std::uint64_t start,
+                                                                   std::size_t size) {
   const std::uint64_t end = start + granules_for(size);
   detach(run);
   if (start == run.start) {
     map_.clear_free(start);
   } else {
     map_.set_start(start);
-    insert({.start = run.start, .end = start});
+    insert_slowly({.start = run.start, .end = start});
   }
   if (end != run.end) {
     map_.set_start(end);
     map_.set_free(end);
-    insert({.start = end, .end = run.end});
+    insert_slowly({.start = end, .end = run.end});
   }
   map_.note_span(start, end);
   return taken(start, size);
@@ -460,9 +456,9 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::from_run(Run r
 
 /// The last granule of a run at which an aligned block of that size can start;
 /// kNoGranule where it does not fit.
-template <Hardening kLevel, bool kWithSlabs>
-std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::aligned_start(Run run, std::uint64_t size,
-                                                                   std::size_t align) const {
+template <bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kWithSlabs>::aligned_start(Run run, std::uint64_t size,
+                                                           std::size_t align) const {
   if (run.size() < size) return kNoGranule;
   const Address address = address_of(run.end - size) & ~(align - 1);
   // Rounding down may lead below the heap.
@@ -470,9 +466,9 @@ std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::aligned_start(Run run, std:
   return (address - base_) / kGranuleBytes;
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_aligned(std::size_t size,
-                                                                               std::size_t align) {
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::take_aligned(std::size_t size,
+                                                                       std::size_t align) {
   const std::uint64_t granules = granules_for(size);
   // From the smallest to the one that holds it wherever its granules lie.
   std::uint64_t bin = Bins::bin_of(granules);
@@ -508,33 +504,40 @@ Result<Address, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::take_aligned(s
 // --- Freeing ---
 
 /// An address that is none, or a layout with another alignment than the usual one.
-template <Hardening kLevel, bool kWithSlabs>
-Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::deallocate_oddly(Address address,
-                                                                                Layout layout) {
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::deallocate_oddly(Address address,
+                                                                        Layout layout) {
   const Freed found = examine(address, granules_for(layout.size));
   const bool right = found == Freed::yes && may_have(address, layout.align);
   return right ? deallocate_usual(address, layout.size) : refuse_free(address, layout);
 }
 
 /// Frees a block that is in no slab.
-template <Hardening kLevel, bool kWithSlabs>
-Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::free_run(std::uint64_t start,
-                                                                        std::size_t size) {
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::free_run(std::uint64_t start,
+                                                                std::size_t size) {
   const std::uint64_t end = start + (size + kUnit - 1) / kUnit;
-  if constexpr (kLevel != Hardening::none) {
-    const BlockMap::Word word = *map_.word_of(start);
-    const bool live = (word.starts & ~word.free & BlockMap::bit(start)) != 0;
-    if (!live || map_.end_of(start) != end) [[unlikely]]
-      return refuse_free(address_of(start), {.size = size});
-  }
+  const BlockMap::Word word = *map_.word_of(start);
+  const bool live = (word.starts & ~word.free & BlockMap::bit(start)) != 0;
+  if (!live || map_.end_of(start) != end) [[unlikely]]
+    return refuse_free(address_of(start), {.size = size});
   count_free_behind(size, end - start);
   return release({.start = start, .end = end});
 }
 
+/// The same for a caller that is trusted.
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::free_run_unchecked(std::uint64_t start,
+                                                                          std::size_t size) {
+  const std::uint64_t granules = (size + kUnit - 1) / kUnit;
+  count_free_behind(size, granules);
+  return release({.start = start, .end = start + granules});
+}
+
 /// Whether a live block of so many granules starts at an address.
-template <Hardening kLevel, bool kWithSlabs>
-typename BasicBinAllocator<kLevel, kWithSlabs>::Freed
-BasicBinAllocator<kLevel, kWithSlabs>::examine(Address address, std::uint64_t size) const {
+template <bool kWithSlabs>
+typename BasicBinAllocator<kWithSlabs>::Freed BasicBinAllocator<kWithSlabs>::examine(
+    Address address, std::uint64_t size) const {
   if (address < base_ || address >= limit()) return Freed::outside;
   if (address % kUnit != 0) return Freed::not_live;
   const std::uint64_t start = (address - base_) / kGranuleBytes;
@@ -544,8 +547,8 @@ BasicBinAllocator<kLevel, kWithSlabs>::examine(Address address, std::uint64_t si
 }
 
 /// Makes a live block free and merges it with what is free beside it.
-template <Hardening kLevel, bool kWithSlabs>
-Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::release(Run block) {
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::release(Run block) {
   OpenRun& victim = bins_.victim;
   std::uint64_t start = block.start;
   std::uint64_t end = block.end;
@@ -585,9 +588,9 @@ Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::release(Run block
   return {};
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::released(
-    BlockMap::Unfinished first, BlockMap::Unfinished second) {
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::released(BlockMap::Unfinished first,
+                                                                BlockMap::Unfinished second) {
   map_.finish(first);
   map_.finish(second);
   return {};
@@ -595,8 +598,8 @@ Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::released(
 
 /// The start of the free run that ends at `granule` and may be merged with;
 /// kNoGranule where none does.
-template <Hardening kLevel, bool kWithSlabs>
-std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::free_before(std::uint64_t granule) const {
+template <bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kWithSlabs>::free_before(std::uint64_t granule) const {
   const BlockMap::Word word = *map_.word_of(granule);
   const std::uint64_t below = word.starts & (BlockMap::bit(granule) - 1);
   if (below != 0) [[likely]] {
@@ -609,34 +612,34 @@ std::uint64_t BasicBinAllocator<kLevel, kWithSlabs>::free_before(std::uint64_t g
 }
 
 /// Makes a run free that nothing starts in, and puts it into its list.
-template <Hardening kLevel, bool kWithSlabs>
-void BasicBinAllocator<kLevel, kWithSlabs>::insert_anew(Run run) {
+template <bool kWithSlabs>
+void BasicBinAllocator<kWithSlabs>::insert_anew(Run run) {
   map_.set_start(run.start);
   map_.set_free(run.start);
-  insert(run);
+  insert_slowly(run);
 }
 
 /// Takes a free run out of its list, or out of being an open one.
-template <Hardening kLevel, bool kWithSlabs>
-void BasicBinAllocator<kLevel, kWithSlabs>::detach(Run run) {
+template <bool kWithSlabs>
+void BasicBinAllocator<kWithSlabs>::detach(Run run) {
   if (run.start == bins_.victim.start) {
     bins_.victim = {};
   } else {
-    bins_.remove(run.start, run.size());
+    remove_slowly(run);
   }
 }
 
 /// `run`, which is in no list, becomes the victim in place of another.
-template <Hardening kLevel, bool kWithSlabs>
-void BasicBinAllocator<kLevel, kWithSlabs>::replace_victim(Run run) {
+template <bool kWithSlabs>
+void BasicBinAllocator<kWithSlabs>::replace_victim(Run run) {
   const OpenRun before = bins_.victim;
   bins_.victim = {.start = static_cast<Granule>(run.start), .end = static_cast<Granule>(run.end)};
-  if (!before.empty()) insert({.start = before.start, .end = before.end});
+  if (!before.empty()) insert_slowly({.start = before.start, .end = before.end});
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::refuse_free(Address address,
-                                                                           Layout layout) const {
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::refuse_free(Address address,
+                                                                   Layout layout) const {
   switch (examine(address, granules_for(layout.size))) {
     case Freed::outside:
       return fail(HeapError::outside_heap);
@@ -650,18 +653,18 @@ Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::refuse_free(Addre
   return fail(live ? HeapError::inside_block : HeapError::not_allocated);
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::deallocate_unsized(Address address) {
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::deallocate_unsized(Address address) {
   if (examine(address, 0) != Freed::wrong_size) {
     return refuse_free(address, {.size = 0, .align = kUnit});
   }
   return deallocate_usual(address, run_at(granule_of(address)).size() * kGranuleBytes);
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::resize_in_place(Address address,
-                                                                               Layout layout,
-                                                                               std::size_t size) {
+template <bool kWithSlabs>
+Result<void, HeapError> BasicBinAllocator<kWithSlabs>::resize_in_place(Address address,
+                                                                       Layout layout,
+                                                                       std::size_t size) {
   const std::uint64_t before = granules_for(layout.size);
   if (!may_have(address, layout.align) || examine(address, before) != Freed::yes) {
     return refuse_free(address, layout);
@@ -696,7 +699,7 @@ Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::resize_in_place(A
       if (of_victim) {
         replace_victim(rest);
       } else {
-        insert(rest);
+        insert_slowly(rest);
       }
     }
     map_.note_span(start, start + now);
@@ -708,8 +711,8 @@ Result<void, HeapError> BasicBinAllocator<kLevel, kWithSlabs>::resize_in_place(A
 
 // --- Inspection ---
 
-template <Hardening kLevel, bool kWithSlabs>
-Stats BasicBinAllocator<kLevel, kWithSlabs>::stats() const {
+template <bool kWithSlabs>
+Stats BasicBinAllocator<kWithSlabs>::stats() const {
   const std::uint64_t blocks = map_.granules() * kGranuleBytes;
   const std::uint64_t used = this->used() * kGranuleBytes;
   std::uint64_t tails = 0;
@@ -745,9 +748,15 @@ Stats BasicBinAllocator<kLevel, kWithSlabs>::stats() const {
           .failures = failures_};
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-std::size_t BasicBinAllocator<kLevel, kWithSlabs>::bins(std::size_t first,
-                                                        std::span<BinStats> out) const {
+template <bool kWithSlabs>
+std::uint64_t BasicBinAllocator<kWithSlabs>::calls() const {
+  std::uint64_t calls = 0;
+  for (std::size_t i = 0; i <= class_count_; ++i) calls += classes_[i].allocations + frees_[i];
+  return calls;
+}
+
+template <bool kWithSlabs>
+std::size_t BasicBinAllocator<kWithSlabs>::bins(std::size_t first, std::span<BinStats> out) const {
   std::size_t count = 0;
   for (std::size_t i = first; i < Bins::kBins - 1 && count < out.size(); ++i) {
     // Numbered without the list that is for no size.
@@ -767,8 +776,8 @@ std::size_t BasicBinAllocator<kLevel, kWithSlabs>::bins(std::size_t first,
   return count;
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Extent BasicBinAllocator<kLevel, kWithSlabs>::extent_at(Address address) const {
+template <bool kWithSlabs>
+Extent BasicBinAllocator<kWithSlabs>::extent_at(Address address) const {
   const auto start = static_cast<Address>(range_.start);
   const auto end = static_cast<Address>(range_.end);
   if (address < base_) {
@@ -785,8 +794,8 @@ Extent BasicBinAllocator<kLevel, kWithSlabs>::extent_at(Address address) const {
   return {.start = address_of(run.start), .size = run.size() * kGranuleBytes, .state = state};
 }
 
-template <Hardening kLevel, bool kWithSlabs>
-Result<Address, Damage> BasicBinAllocator<kLevel, kWithSlabs>::check(Address address) const {
+template <bool kWithSlabs>
+Result<Address, Damage> BasicBinAllocator<kWithSlabs>::check(Address address) const {
   const Extent extent = extent_at(address);
   if (extent.state != ExtentState::free) return extent.end();
   const std::uint64_t start = granule_of(extent.start);
@@ -803,8 +812,7 @@ Result<Address, Damage> BasicBinAllocator<kLevel, kWithSlabs>::check(Address add
   return extent.end();
 }
 
-template class BasicBinAllocator<Hardening::none>;
-template class BasicBinAllocator<Hardening::standard>;
-template class BasicBinAllocator<Hardening::standard, false>;
+template class BasicBinAllocator<true>;
+template class BasicBinAllocator<false>;
 
 }  // namespace heapscope::alloc

@@ -28,19 +28,19 @@ namespace heapscope::alloc {
 /// Time is bounded for every call, whatever the heap's size and history: no call
 /// looks at more than a few neighbours and a few runs of a list.
 ///
-/// Unless hardening is `none`, every free is checked exactly: a live block must
-/// start at the address, the layout's size must be that block's to the granule, and
-/// its alignment one that the address has (whatever the hardening).
+/// Every checked free is checked exactly: a live block must start at the address, the
+/// layout's size must be that block's to the granule, and its alignment one that the
+/// address has.
 ///
 /// Without slabs, every request of the usual alignment that some free run can serve is
 /// served.
-template <Hardening kLevel, bool kWithSlabs = true>
+template <bool kWithSlabs>
 class BasicBinAllocator {
  public:
   static constexpr std::string_view kName = kWithSlabs ? "bin" : "coalescing";
-  static constexpr Hardening kHardening = kLevel;
+  static constexpr Hardening kHardening = Hardening::standard;
   static constexpr bool kHasSlabs = kWithSlabs;
-  static constexpr std::size_t kGranuleBytes = FreeBins<kLevel>::kGranuleBytes;
+  static constexpr std::size_t kGranuleBytes = FreeBins::kGranuleBytes;
 
   [[nodiscard, gnu::cold]] static bool can_manage(Range range);
   [[gnu::cold]] void initialize(Range range);
@@ -55,15 +55,10 @@ class BasicBinAllocator {
     // Size 0, and what wraps, is of class 0, which never has a slab.
     const std::uint64_t granules = (size + kGranuleBytes - 1) / kGranuleBytes;
     if (!kWithSlabs || granules > Slabs::kClasses) return allocate_run(size);
-    SizeClass& size_class = classes_[granules];
-    BlockMap::Word* const word = size_class.slab;
-    const std::uint64_t free = word->free;
-    if (free == 0) [[unlikely]]
-      return allocate_from_next_slab(size);
-    word->free = free & (free - 1);
-    ++size_class.allocations;
-    count_allocation(size, granules);
-    return size_class.base + BlockMap::lowest(free) * kGranuleBytes;
+    Address address = 0;
+    if (take_slot(size, granules, address)) [[likely]]
+      return address;
+    return allocate_from_next_slab(size);
   }
   [[nodiscard]] Result<void, HeapError> deallocate(Address address, Layout layout) {
     const std::size_t size = layout.size;
@@ -74,23 +69,42 @@ class BasicBinAllocator {
       return deallocate_oddly(address, layout);
     if constexpr (!kWithSlabs) return free_run(start, size);
     const std::int64_t of_class = slabs_.class_of(start / Slabs::kLineGranules);
-    if (of_class == Slabs::kNoClass) return free_run(start, size);
     const std::uint64_t granules = (size + kGranuleBytes - 1) / kGranuleBytes;
-    if (of_class != static_cast<std::int64_t>(granules)) [[unlikely]]
+    // A line that is no slab has another class than any size.
+    if (of_class != static_cast<std::int64_t>(granules)) [[unlikely]] {
+      if (of_class == Slabs::kNoClass) return free_run(start, size);
       return refuse_free(address, layout);
-    BlockMap::Word* const at = map.word_of(start);
-    const BlockMap::Word word = *at;
-    const std::uint64_t bit = BlockMap::bit(start);
-    if ((word.starts & ~word.free & bit) == 0) [[unlikely]]
-      return refuse_free(address, layout);
-    const std::uint64_t free = word.free | bit;
-    if ((word.free == 0) | (free == word.starts)) [[unlikely]]
-      return free_first_or_last_slot(start, size);
-    at->free = free;
-    ++frees_[granules];
-    count_free(size, granules);
-    return {};
+    }
+    switch (free_slot(map, start, granules, size)) {
+      case SlotFreed::yes:
+        return {};
+      case SlotFreed::first_or_last:
+        return free_first_or_last_slot(start, size);
+      case SlotFreed::no:
+        break;
+    }
+    return refuse_free(address, layout);
   }
+
+  /// allocate() and deallocate() where that takes a few steps and no call; false, and
+  /// nothing is done, where it would take more.
+  [[nodiscard, gnu::always_inline]] bool allocate_at_once(Layout layout, Address& address) {
+    const std::uint64_t granules = (layout.size + kGranuleBytes - 1) / kGranuleBytes;
+    return kWithSlabs && layout.align == kGranuleBytes && granules <= Slabs::kClasses &&
+           take_slot(layout.size, granules, address);
+  }
+  [[nodiscard, gnu::always_inline]] bool deallocate_at_once(Address address, Layout layout) {
+    const BlockMap map = map_;
+    const std::uint64_t start = granule_of(address);
+    if (!kWithSlabs || ((start >= map.granules()) | (layout.align != kGranuleBytes))) return false;
+    const std::int64_t of_class = slabs_.class_of(start / Slabs::kLineGranules);
+    const std::uint64_t granules = (layout.size + kGranuleBytes - 1) / kGranuleBytes;
+    return of_class == static_cast<std::int64_t>(granules) &&
+           free_slot(map, start, granules, layout.size) == SlotFreed::yes;
+  }
+
+  /// How many blocks were allocated and freed.
+  [[nodiscard, gnu::cold]] std::uint64_t calls() const;
   [[nodiscard]] Result<void, HeapError> deallocate_unsized(Address address);
   /// A block with a slot stays there only where its size stays in the class. Others
   /// shrink always, and grow where the memory behind the block is free.
@@ -114,9 +128,9 @@ class BasicBinAllocator {
   /// How many runs stats() looks at, and lists an aligned block.
   static constexpr int kRunsLookedAt = 8;
 
- private:
-  using Bins = FreeBins<kLevel>;
-  using OpenRun = typename Bins::OpenRun;
+ protected:
+  using Bins = FreeBins;
+  using OpenRun = FreeBins::OpenRun;
 
   /// What the next block of a class comes from.
   struct SizeClass {
@@ -127,6 +141,9 @@ class BasicBinAllocator {
 
   /// What an address is for a free.
   enum class Freed : std::uint8_t { yes, outside, not_live, wrong_size };
+
+  /// What came of freeing a slot.
+  enum class SlotFreed : std::uint8_t { yes, first_or_last, no };
 
   /// A run of granules.
   struct alignas(16) Run {
@@ -146,6 +163,36 @@ class BasicBinAllocator {
   [[nodiscard]] Address limit() const { return address_of(map_.granules()); }
 
   // Slabs.
+  /// Takes a slot of the slab that a class is allocated from, if there is one.
+  [[nodiscard, gnu::always_inline]] bool take_slot(std::size_t size, std::uint64_t granules,
+                                                   Address& address) {
+    SizeClass& size_class = classes_[granules];
+    BlockMap::Word* const word = size_class.slab;
+    const std::uint64_t free = word->free;
+    if (free == 0) [[unlikely]]
+      return false;
+    word->free = free & (free - 1);
+    ++size_class.allocations;
+    count_allocation(size, granules);
+    address = size_class.base + BlockMap::lowest(free) * kGranuleBytes;
+    return true;
+  }
+  /// Frees a live slot of a slab of that class, unless it is its first or last free one.
+  [[nodiscard, gnu::always_inline]] SlotFreed free_slot(const BlockMap& map, std::uint64_t start,
+                                                        std::uint64_t granules, std::size_t size) {
+    BlockMap::Word* const at = map.word_of(start);
+    const BlockMap::Word word = *at;
+    const std::uint64_t bit = BlockMap::bit(start);
+    if ((word.starts & ~word.free & bit) == 0) [[unlikely]]
+      return SlotFreed::no;
+    const std::uint64_t free = word.free | bit;
+    if ((word.free == 0) | (free == word.starts)) [[unlikely]]
+      return SlotFreed::first_or_last;
+    at->free = free;
+    ++frees_[granules];
+    count_free(size, granules);
+    return SlotFreed::yes;
+  }
   [[nodiscard, gnu::noinline]] Result<Address, HeapError> allocate_from_next_slab(std::size_t size);
   [[nodiscard]] Line new_slab(std::uint64_t size_class);
   [[nodiscard]] std::uint64_t take_line();
@@ -221,6 +268,8 @@ class BasicBinAllocator {
                                                                         Layout layout);
   [[nodiscard, gnu::noinline]] Result<void, HeapError> free_run(std::uint64_t start,
                                                                 std::size_t size);
+  [[nodiscard, gnu::noinline]] Result<void, HeapError> free_run_unchecked(std::uint64_t start,
+                                                                          std::size_t size);
   [[gnu::noinline]] Result<void, HeapError> release(Run block);
   [[nodiscard, gnu::always_inline]] inline std::uint64_t free_before(std::uint64_t granule) const;
   [[nodiscard]] Freed examine(Address address, std::uint64_t size) const;
@@ -239,24 +288,27 @@ class BasicBinAllocator {
   }
   [[gnu::cold, gnu::noinline]] Result<void, HeapError> released(BlockMap::Unfinished first,
                                                                 BlockMap::Unfinished second);
+  // The same for calls that are rare or take long anyway.
+  [[gnu::cold, gnu::noinline]] void insert_slowly(Run run) { insert(run); }
+  [[gnu::cold, gnu::noinline]] void remove_slowly(Run run) { bins_.remove(run.start, run.size()); }
   /// Makes a run free that was not, and puts it into its list.
   [[gnu::cold, gnu::noinline]] void insert_anew(Run run);
   [[gnu::cold, gnu::noinline]] void replace_victim(Run run);
 
   /// Live granules.
   [[nodiscard]] std::uint64_t used() const { return peak_ - headroom_; }
-  void count_allocation(std::size_t size, std::uint64_t granules) {
+  [[gnu::always_inline]] void count_allocation(std::size_t size, std::uint64_t granules) {
     requested_ += size;
     const std::uint64_t headroom = headroom_;
     headroom_ = headroom - granules;
     if (headroom < granules) raise_peak();
   }
   /// More is in use than ever was: `headroom_` has wrapped.
-  void raise_peak() {
+  [[gnu::always_inline]] void raise_peak() {
     peak_ -= headroom_;
     headroom_ = 0;
   }
-  void count_free(std::size_t size, std::uint64_t granules) {
+  [[gnu::always_inline]] void count_free(std::size_t size, std::uint64_t granules) {
     requested_ -= size;
     headroom_ += granules;
   }
@@ -289,14 +341,40 @@ class BasicBinAllocator {
   Range range_;
 };
 
-extern template class BasicBinAllocator<Hardening::none>;
-extern template class BasicBinAllocator<Hardening::standard>;
-extern template class BasicBinAllocator<Hardening::standard, false>;
+extern template class BasicBinAllocator<true>;
+extern template class BasicBinAllocator<false>;
 
-using BinAllocator = BasicBinAllocator<Hardening::standard>;
+using BinAllocator = BasicBinAllocator<true>;
 /// What is behind the slabs, by itself.
-using CoalescingAllocator = BasicBinAllocator<Hardening::standard, false>;
+using CoalescingAllocator = BasicBinAllocator<false>;
+
+/// Bin for programs that are trusted: a deallocate() with a usual layout is taken as it
+/// comes.
+class UncheckedBinAllocator : public BinAllocator {
+ public:
+  static constexpr Hardening kHardening = Hardening::none;
+
+  [[nodiscard]] Result<void, HeapError> deallocate(Address address, Layout layout) {
+    const std::size_t size = layout.size;
+    const std::uint64_t start = granule_of(address);
+    if ((start >= map_.granules()) | (layout.align != kGranuleBytes)) [[unlikely]]
+      return deallocate_oddly(address, layout);
+    const std::int64_t of_class = slabs_.class_of(start / Slabs::kLineGranules);
+    if (of_class == Slabs::kNoClass) return free_run_unchecked(start, size);
+    BlockMap::Word* const at = map_.word_of(start);
+    const BlockMap::Word word = *at;
+    const std::uint64_t free = word.free | BlockMap::bit(start);
+    if ((word.free == 0) | (free == word.starts)) [[unlikely]]
+      return free_first_or_last_slot(start, size);
+    at->free = free;
+    const auto granules = static_cast<std::uint64_t>(of_class);
+    ++frees_[granules];
+    count_free(size, granules);
+    return {};
+  }
+};
 
 static_assert(Allocator<BinAllocator>);
+static_assert(Allocator<UncheckedBinAllocator>);
 
 }  // namespace heapscope::alloc

@@ -46,12 +46,12 @@ class BlockMap {
   };
 
   /// Bytes of storage that a map of `granules` needs; a multiple of 16.
-  [[nodiscard]] static std::uint64_t storage_bytes(std::uint64_t granules);
+  [[nodiscard, gnu::cold]] static std::uint64_t storage_bytes(std::uint64_t granules);
 
   /// Takes over `storage`, aligned to 16 bytes and storage_bytes(granules) long.
   /// Nothing starts anywhere but at granule `granules`, the end of the heap. Costs
   /// one store of 16 bytes for every 64 granules.
-  void initialize(std::uint64_t* storage, Granule granules);
+  [[gnu::cold]] void initialize(std::uint64_t* storage, Granule granules);
 
   [[nodiscard]] std::uint64_t granules() const { return granules_; }
 
@@ -160,7 +160,7 @@ class BlockMap {
     return word[-1].free & 0xffff'ffff;
   }
   /// The start of the extent that holds `granule`, from anywhere inside it.
-  [[nodiscard]] std::uint64_t start_of(std::uint64_t granule) const;
+  [[nodiscard, gnu::cold]] std::uint64_t start_of(std::uint64_t granule) const;
 
   /// The number of the lowest or highest bit of a word that is not 0.
   [[nodiscard]] static std::uint64_t lowest(std::uint64_t word) {

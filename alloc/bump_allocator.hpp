@@ -3,6 +3,7 @@
 #pragma once
 
 #include "alloc/allocator.hpp"
+#include "alloc/hardening.hpp"
 
 namespace heapscope::alloc {
 
@@ -13,6 +14,7 @@ namespace heapscope::alloc {
 class BumpAllocator {
  public:
   static constexpr std::string_view kName = "bump";
+  static constexpr Hardening kHardening = Hardening::none;
 
   [[nodiscard]] static bool can_manage(Range range) { return !range.empty(); }
   void initialize(Range range);
@@ -21,8 +23,8 @@ class BumpAllocator {
   [[nodiscard]] Result<void, HeapError> deallocate(Address address, Layout layout);
   [[nodiscard]] Result<void, HeapError> deallocate_unsized(Address address);
   /// In place where the block is the last one handed out, and for any shrinking.
-  [[nodiscard]] Result<void, HeapError> resize_in_place(Address address, Layout layout,
-                                                        std::size_t size);
+  [[nodiscard, gnu::cold]] Result<void, HeapError> resize_in_place(Address address, Layout layout,
+                                                                   std::size_t size);
   [[nodiscard]] std::size_t usable_size(Layout layout) const { return layout.size; }
 
   [[nodiscard]] Stats stats() const;

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "alloc/block_map.hpp"
-#include "alloc/hardening.hpp"
 #include "alloc/inspection.hpp"
 #include "alloc/layout.hpp"
 #include "base/panic.hpp"
@@ -19,13 +18,12 @@ namespace heapscope::alloc {
 
 /// Sizes are in granules of 16 bytes. Every call takes a bounded number of steps.
 ///
-/// Unless hardening is `none`, a link is checked against the block map before it
+/// Whatever the hardening, a link is checked against the block map before it
 /// is followed or written through: a run that becomes the first of its list is
 /// known to be free, to be in a list at all and, up to 1 KiB, to be of the list's
 /// size. So whatever is written into free memory, nothing but free runs is ever
 /// found here, and nothing but free runs is written to. A link that cannot be
 /// right is a panic that names the address of the run that holds it.
-template <Hardening kLevel>
 class FreeBins {
  public:
   static constexpr std::uint64_t kGranuleBytes = kDefaultAlign;
@@ -49,7 +47,7 @@ class FreeBins {
   OpenRun victim;  ///< What blocks are cut off where no list of an exact size serves.
 
   /// `map` tells where free runs start; granule 0 lies at `base`.
-  void initialize(const BlockMap* map, Address base) {
+  [[gnu::cold]] void initialize(const BlockMap* map, Address base) {
     victim = {};
     map_ = map;
     base_ = base;
@@ -93,7 +91,7 @@ class FreeBins {
   /// The first run of a list; kNoGranule where it is empty.
   [[nodiscard]] std::uint64_t first(std::uint64_t bin) const { return first_[bin]; }
   /// The run behind another one in its list, or kNoGranule.
-  [[nodiscard]] std::uint64_t behind(std::uint64_t run) const {
+  [[nodiscard, gnu::cold]] std::uint64_t behind(std::uint64_t run) const {
     const std::uint64_t next = links(run).next;
     if (next != kNoGranule && !plausible(next)) report_damage(run);
     return next;
@@ -135,7 +133,7 @@ class FreeBins {
   }
 
   /// A list's figures.
-  [[nodiscard]] BinStats stats(std::uint64_t bin) const {
+  [[nodiscard, gnu::cold]] BinStats stats(std::uint64_t bin) const {
     const std::uint64_t size = smallest_size(bin);
     const std::uint64_t granules =
         bin < kFirstWide ? size * count_[bin] : wide_granules_[bin - kFirstWide];
@@ -153,7 +151,7 @@ class FreeBins {
 
   /// Whether the links of an inserted run agree with its neighbours' and with its
   /// size; an empty text where they do, else what is wrong.
-  [[nodiscard]] std::string_view check(std::uint64_t run, std::uint64_t size) const {
+  [[nodiscard, gnu::cold]] std::string_view check(std::uint64_t run, std::uint64_t size) const {
     const std::uint64_t bin = bin_of(size);
     const Links own = links(run);
     if (own.next != kNoGranule && !leads_back(own.next, run, &Links::previous)) {
@@ -186,7 +184,6 @@ class FreeBins {
   [[nodiscard]] bool is_open(std::uint64_t run) const { return run == victim.start; }
   /// Whether a free run that is in some list starts at `run`, any number at all.
   [[nodiscard, gnu::always_inline]] bool plausible(std::uint64_t run) const {
-    if constexpr (kLevel == Hardening::none) return true;
     return map_->free_run_starts_at(run) && !is_open(run);
   }
   /// Whether a free run starts at `to`, so that it may be written to, and links
@@ -194,7 +191,6 @@ class FreeBins {
   /// the lists for it.
   [[nodiscard, gnu::always_inline]] bool leads_back(std::uint64_t to, std::uint64_t run,
                                                     Granule Links::*back) const {
-    if constexpr (kLevel == Hardening::none) return true;
     return map_->free_run_starts_at(to) && links(to).*back == run;
   }
 
@@ -225,7 +221,6 @@ class FreeBins {
   /// is asked about it any more when it is taken.
   [[nodiscard, gnu::always_inline]] bool may_be_first(std::uint64_t next, std::uint64_t run,
                                                       std::uint64_t bin) const {
-    if constexpr (kLevel == Hardening::none) return true;
     if (next == run || is_open(next)) return false;
     if (bin < kFirstWide) return map_->free_run_is(next, bin + 1);
     if (!map_->free_run_starts_at(next)) return false;

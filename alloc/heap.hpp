@@ -3,6 +3,7 @@
 #pragma once
 
 #include "alloc/allocator.hpp"
+#include "alloc/hardening.hpp"
 
 namespace heapscope::alloc {
 
@@ -44,6 +45,11 @@ class Heap {
   /// where to go on (the heap's end when all is done) or what is damaged.
   [[nodiscard]] virtual Result<Address, Damage> check(Address from, std::size_t extents) const = 0;
 
+  /// The hardening level of the allocator that runs; `standard` before one does.
+  [[nodiscard]] virtual Hardening hardening() const = 0;
+  /// What reset() will start: the named allocator at this level, or at the level
+  /// nearest to it that the heap has of that allocator. `standard` at first.
+  virtual void set_hardening(Hardening wanted) = 0;
   /// The allocators that this heap can run.
   [[nodiscard]] virtual std::span<const std::string_view> allocator_names() const = 0;
   /// Whether reset() would succeed.

@@ -5,46 +5,81 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <variant>
 
-#include "alloc/capabilities.hpp"
+#include "alloc/allocator_operations.hpp"
 #include "alloc/heap.hpp"
 #include "base/panic.hpp"
 
 namespace heapscope::alloc {
 
-/// `Lock` has lock() and unlock(); `As` are the allocators it can run, and what
-/// one of them cannot do is done as capabilities.hpp says. Begins uninitialized,
-/// at compile time; reset() is also what initializes it. An allocator that defers
-/// work is settled before anybody looks at its heap.
-template <class Lock, Allocator... As>
+/// A lock that is cheaper where nobody else is there to be excluded: what enter_alone()
+/// returns is what leave_alone() takes.
+template <class Lock>
+concept CanBeAlone = requires(Lock lock, std::uint64_t entry) {
+  { lock.enter_alone() } -> std::same_as<std::uint64_t>;
+  { lock.leave_alone(entry) } -> std::same_as<void>;
+};
+
+/// Says itself which calls are over at once, and does these without a call of its own;
+/// `calls()` is a number that each of them changes, and that does not come back.
+template <class A>
+concept HasShortWays = requires(A a, Layout layout, Address address) {
+  { a.calls() } -> std::same_as<std::uint64_t>;
+  { a.allocate_at_once(layout, address) } -> std::same_as<bool>;
+  { a.deallocate_at_once(address, layout) } -> std::same_as<bool>;
+};
+
+/// `Lock` has lock() and unlock(). The allocators that it can run are `Main`, whose
+/// short ways are compiled into allocate() and deallocate(), and `Others`; several may
+/// share a name and differ in hardening. Begins uninitialized, at compile time;
+/// reset() is also what initializes it. An allocator that defers work is settled before
+/// anybody looks at its heap.
+template <class Lock, Allocator Main, Allocator... Others>
 class LockedHeap final : public Heap {
+  static constexpr bool kHasQuickWay = CanBeAlone<Lock> && HasShortWays<Main>;
+
  public:
   constexpr LockedHeap() = default;
   LockedHeap(const LockedHeap&) = delete;
   LockedHeap& operator=(const LockedHeap&) = delete;
 
-  /// Not compiled into its callers, and neither are the next: the lock and the short
-  /// ways of the allocators are compiled into these.
+  /// Not compiled into its callers, and neither is the next.
   [[gnu::noinline]] Result<Address, HeapError> allocate(Layout layout) override {
-    const Guard guard(lock_);
-    ++generation_;
-    return with([&](auto& allocator) { return allocator.allocate(layout); });
+    if constexpr (kHasQuickWay) {
+      if (quick_) [[likely]] {
+        const std::uint64_t entry = lock_.enter_alone();
+        Address address = 0;
+        if (main().allocate_at_once(layout, address)) [[likely]] {
+          lock_.leave_alone(entry);
+          return address;
+        }
+        return allocate_alone(layout, entry);
+      }
+    }
+    return allocate_by_table(layout);
   }
 
   [[gnu::noinline]] Result<void, HeapError> deallocate(Address address, Layout layout) override {
-    const Guard guard(lock_);
-    ++generation_;
-    return with([&](auto& allocator) { return allocator.deallocate(address, layout); });
+    if constexpr (kHasQuickWay) {
+      if (quick_) [[likely]] {
+        const std::uint64_t entry = lock_.enter_alone();
+        if (main().deallocate_at_once(address, layout)) [[likely]] {
+          lock_.leave_alone(entry);
+          return {};
+        }
+        return deallocate_alone(address, layout, entry);
+      }
+    }
+    return deallocate_by_table(address, layout);
   }
 
-  [[gnu::noinline]] Result<void, HeapError> deallocate_unsized(Address address) override {
+  [[gnu::cold]] Result<void, HeapError> deallocate_unsized(Address address) override {
     const Guard guard(lock_);
     ++generation_;
-    return with([&](auto& allocator) { return alloc::deallocate_unsized(allocator, address); });
+    return running().deallocate_unsized(room_.data(), address);
   }
 
-  /// Kept small: a moved block is copied, which costs more than calls do.
+  /// A moved block is copied, which costs more than calls do.
   [[gnu::cold]] Result<Address, HeapError> reallocate(Address address, Layout layout,
                                                       std::size_t size) override {
     const auto resized = resize_in_place(address, layout, size);
@@ -61,73 +96,92 @@ class LockedHeap final : public Heap {
   }
 
   [[gnu::cold]] std::size_t usable_size(Layout layout) const override {
-    const InspectionGuard guard(lock_);
-    return with([&](const auto& allocator) { return allocator.usable_size(layout); });
+    const Guard guard(lock_);
+    return running().usable_size(room_.data(), layout);
   }
 
   [[gnu::cold]] std::string_view allocator_name() const override {
-    const InspectionGuard guard(lock_);
-    return with([]<class A>(const A&) { return std::string_view(A::kName); });
+    const Guard guard(lock_);
+    return running().name;
+  }
+
+  [[gnu::cold]] Hardening hardening() const override {
+    const Guard guard(lock_);
+    return operations_ == nullptr ? Hardening::standard : operations_->hardening;
+  }
+
+  [[gnu::cold]] void set_hardening(Hardening wanted) override {
+    const Guard guard(lock_);
+    wanted_ = wanted;
   }
 
   [[gnu::cold]] Stats stats() const override {
-    const InspectionGuard guard(lock_);
-    return inspect([](const auto& allocator) { return allocator.stats(); });
+    const Guard guard(lock_);
+    return settled().stats(room_.data());
   }
 
   [[gnu::cold]] std::size_t bins(std::size_t first, std::span<BinStats> out) const override {
-    const InspectionGuard guard(lock_);
-    return inspect([&](const auto& allocator) { return alloc::bins(allocator, first, out); });
+    const Guard guard(lock_);
+    return settled().bins(room_.data(), first, out);
   }
 
   [[gnu::cold]] Result<Extent, HeapError> owner(Address address) const override {
-    const InspectionGuard guard(lock_);
-    return inspect([&](const auto& allocator) -> Result<Extent, HeapError> {
-      if (!range_.contains(address)) return fail(HeapError::outside_heap);
-      return alloc::extent_at(allocator, address);
-    });
+    const Guard guard(lock_);
+    const AllocatorOperations& allocator = settled();
+    if (!range_.contains(address)) return fail(HeapError::outside_heap);
+    return allocator.extent_at(room_.data(), address);
   }
 
   [[gnu::cold]] WalkStep walk(Address from, std::span<Extent> out) const override {
-    const InspectionGuard guard(lock_);
-    return inspect([&](const auto& allocator) {
-      WalkStep step{.count = 0, .generation = generation_};
-      while (step.count < out.size() && range_.contains(from)) {
-        const Extent extent = alloc::extent_at(allocator, from);
-        from = extent.end();
-        out[step.count++] = extent;
-      }
-      return step;
-    });
+    const Guard guard(lock_);
+    const AllocatorOperations& allocator = settled();
+    WalkStep step{.count = 0, .generation = generation()};
+    while (step.count < out.size() && range_.contains(from)) {
+      const Extent extent = allocator.extent_at(room_.data(), from);
+      from = extent.end();
+      out[step.count++] = extent;
+    }
+    return step;
   }
 
   [[gnu::cold]] Result<Address, Damage> check(Address from, std::size_t extents) const override {
-    const InspectionGuard guard(lock_);
-    return inspect([&](const auto& allocator) -> Result<Address, Damage> {
-      for (std::size_t i = 0; i < extents && range_.contains(from); ++i) {
-        const auto next = alloc::check(allocator, from);
-        if (!next) return next;
-        from = *next;
-      }
-      return from;
-    });
+    const Guard guard(lock_);
+    const AllocatorOperations& allocator = settled();
+    for (std::size_t i = 0; i < extents && range_.contains(from); ++i) {
+      const auto next = allocator.check(room_.data(), from);
+      if (!next) return next;
+      from = *next;
+    }
+    return from;
   }
 
   [[gnu::cold]] std::span<const std::string_view> allocator_names() const override {
-    return kNames;
+    return std::span(kNames.names).first(kNames.count);
   }
 
   [[gnu::cold]] bool can_reset(std::string_view allocator, Range range) const override {
-    return ((allocator == As::kName && As::can_manage(range)) || ...);
+    const AllocatorOperations* const chosen = choice(allocator);
+    return chosen != nullptr && chosen->can_manage(range);
   }
 
   [[gnu::cold]] Result<void, HeapError> reset(std::string_view allocator, Range range) override {
     if (!can_reset(allocator, range)) return fail(HeapError::unsupported);
-    const InspectionGuard guard(lock_);
-    ++generation_;
+    const Guard guard(lock_);
+    // What generation() adds begins at 0 again.
+    generation_ = generation() + 1;
     range_ = range;
-    (start_if_named<As>(allocator), ...);
+    operations_ = choice(allocator);
+    operations_->start(room_.data(), range);
+    choose_way();
     return {};
+  }
+
+  /// Whether only the caller's core uses this heap, which makes its calls shorter. To be
+  /// called while nobody else uses it. At first it is not so.
+  [[gnu::cold]] void set_alone(bool alone) requires kHasQuickWay {
+    const Guard guard(lock_);
+    alone_ = alone;
+    choose_way();
   }
 
   /// What the lock has counted, where it counts; taken without the lock.
@@ -140,87 +194,127 @@ class LockedHeap final : public Heap {
  private:
   class Guard {
    public:
-    explicit Guard(Lock& lock) : lock_(lock) { lock_.lock(); }
-    ~Guard() { lock_.unlock(); }
+    [[gnu::noinline]] explicit Guard(Lock& lock) : lock_(lock) { lock_.lock(); }
+    [[gnu::noinline]] ~Guard() { lock_.unlock(); }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
    private:
     Lock& lock_;
   };
-
-  /// The same for calls that nobody waits for: not compiled into each of them.
-  class InspectionGuard {
+  /// The same, compiled into what many wait for.
+  class ShortGuard {
    public:
-    [[gnu::noinline]] explicit InspectionGuard(Lock& lock) : guard_(lock) {}
-    [[gnu::noinline]] ~InspectionGuard() {}
-    InspectionGuard(const InspectionGuard&) = delete;
-    InspectionGuard& operator=(const InspectionGuard&) = delete;
+    explicit ShortGuard(Lock& lock) : lock_(lock) { lock_.lock(); }
+    ~ShortGuard() { lock_.unlock(); }
+    ShortGuard(const ShortGuard&) = delete;
+    ShortGuard& operator=(const ShortGuard&) = delete;
 
    private:
-    Guard guard_;
+    Lock& lock_;
   };
+
+  [[gnu::noinline]] Result<Address, HeapError> allocate_alone(Layout layout, std::uint64_t entry) {
+    const auto allocated = main().allocate(layout);
+    lock_.leave_alone(entry);
+    return allocated;
+  }
+  [[gnu::noinline]] Result<void, HeapError> deallocate_alone(Address address, Layout layout,
+                                                             std::uint64_t entry) {
+    const auto freed = main().deallocate(address, layout);
+    lock_.leave_alone(entry);
+    return freed;
+  }
+
+  [[gnu::noinline]] Result<Address, HeapError> allocate_by_table(Layout layout) {
+    const ShortGuard guard(lock_);
+    ++generation_;
+    return running().allocate(room_.data(), layout);
+  }
+
+  [[gnu::noinline]] Result<void, HeapError> deallocate_by_table(Address address, Layout layout) {
+    const ShortGuard guard(lock_);
+    ++generation_;
+    return running().deallocate(room_.data(), address, layout);
+  }
 
   [[gnu::cold]] Result<void, HeapError> resize_in_place(Address address, Layout layout,
                                                         std::size_t size) {
     const Guard guard(lock_);
     ++generation_;
-    return with(
-        [&](auto& allocator) { return alloc::resize_in_place(allocator, address, layout, size); });
+    return running().resize_in_place(room_.data(), address, layout, size);
   }
 
-  template <class A>
-  void start_if_named(std::string_view name) {
-    if (name != A::kName) return;
-    allocator_.template emplace<A>().initialize(range_);
-    running_ = static_cast<std::uint8_t>(allocator_.index());
+  /// The allocator that runs. The lock is held.
+  [[nodiscard]] const AllocatorOperations& running() const {
+    if (operations_ == nullptr) [[unlikely]]
+      panic_uninitialized();
+    return *operations_;
   }
+  /// The same for looking at its heap.
+  [[nodiscard, gnu::noinline]] const AllocatorOperations& settled() const {
+    const AllocatorOperations& allocator = running();
+    allocator.settle(room_.data());
+    return allocator;
+  }
+  [[noreturn, gnu::cold, gnu::noinline]] static void panic_uninitialized() {
+    panic("the heap was used before it was initialized");
+  }
+  Main& main() const { return *std::launder(reinterpret_cast<Main*>(room_.data())); }
 
-  /// Calls `function` with the allocator that runs. The lock is held.
-  template <class Function>
-  auto with(Function function) {
-    return dispatch<As...>(*this, function);
-  }
-  template <class Function>
-  auto with(Function function) const {
-    return dispatch<As...>(*this, function);
-  }
-
-  /// The same for `function` that looks at it, which it is settled for.
-  template <class Function>
-  auto inspect(Function function) const {
-    return with([&]<class A>(const A& allocator) {
-      if constexpr (Settles<A>) settle(*std::get_if<A>(&allocator_));
-      return function(allocator);
-    });
-  }
-
-  template <class A, class... Others, class Self, class Function>
-  static auto dispatch(Self& self, Function& function)
-      -> decltype(function(*std::get_if<A>(&self.allocator_))) {
-    // The place in the variant: what is not tried any more comes before.
-    constexpr std::size_t kIndex = sizeof...(As) - sizeof...(Others);
-    if (self.running_ == kIndex) {
-      auto* const allocator = std::get_if<kIndex>(&self.allocator_);
-      if (allocator == nullptr) __builtin_unreachable();
-      return function(*allocator);
+  /// Calls that took the short way are known by what the allocator has counted.
+  [[nodiscard]] std::uint64_t generation() const {
+    if constexpr (kHasQuickWay) {
+      if (operations_ == &OperationsOf<Main>::kTable) return generation_ + main().calls();
     }
-    if constexpr (sizeof...(Others) > 0) {
-      return dispatch<Others...>(self, function);
-    } else {
-      panic("the heap was used before it was initialized");
-    }
+    return generation_;
   }
 
-  static constexpr std::array<std::string_view, sizeof...(As)> kNames{As::kName...};
+  void choose_way() { quick_ = alone_ && operations_ == &OperationsOf<Main>::kTable; }
+
+  /// The allocator of that name whose hardening is nearest to what is wanted, and of two
+  /// the lower; null where there is none.
+  [[gnu::cold]] const AllocatorOperations* choice(std::string_view name) const {
+    const AllocatorOperations* best = nullptr;
+    int best_distance = 0;
+    for (const AllocatorOperations* const each : kAll) {
+      if (each->name != name) continue;
+      const int above = static_cast<int>(each->hardening) - static_cast<int>(wanted_);
+      // Twice the steps, and one more for going up.
+      const int distance = above > 0 ? 2 * above + 1 : -2 * above;
+      if (best != nullptr && distance >= best_distance) continue;
+      best = each;
+      best_distance = distance;
+    }
+    return best;
+  }
+
+  static constexpr std::array<const AllocatorOperations*, 1 + sizeof...(Others)> kAll{
+      &OperationsOf<Main>::kTable, &OperationsOf<Others>::kTable...};
+
+  /// The names of the allocators, each once.
+  struct Names {
+    constexpr Names() {
+      for (const AllocatorOperations* const each : kAll) {
+        const auto end = names.begin() + static_cast<std::ptrdiff_t>(count);
+        if (std::find(names.begin(), end, each->name) == end) names[count++] = each->name;
+      }
+    }
+    std::array<std::string_view, kAll.size()> names{};
+    std::size_t count = 0;
+  };
+  static constexpr Names kNames{};
 
   mutable Lock lock_{};
-  // The variant's index, where the lock's cache line and a short offset reach it.
-  std::uint8_t running_ = 0;
-  std::uint64_t generation_ = 0;
+  bool quick_ = false;  // Alone, and Main runs: where a short offset reaches it.
+  bool alone_ = false;
+  Hardening wanted_ = Hardening::standard;
+  std::uint64_t generation_ = 0;  // But for what generation() adds.
+  const AllocatorOperations* operations_ = nullptr;
   Range range_;
   // Mutable: settling changes how a heap is kept, not what is in it.
-  mutable std::variant<std::monostate, As...> allocator_;
+  alignas(std::max({alignof(Main), alignof(Others)...})) mutable std::array<
+      std::byte, std::max({sizeof(Main), sizeof(Others)...})> room_{};
 };
 
 }  // namespace heapscope::alloc

@@ -58,7 +58,7 @@ class Slabs {
   [[nodiscard]] static std::uint64_t storage_bytes(std::uint64_t granules);
   /// Takes over `storage`, aligned to 16 bytes and storage_bytes(granules) long. Not
   /// to be moved from then on.
-  void initialize(std::uint64_t* storage, std::uint64_t granules);
+  [[gnu::cold]] void initialize(std::uint64_t* storage, std::uint64_t granules);
 
   /// The class of a line, or kNoClass.
   [[nodiscard]] std::int64_t class_of(std::uint64_t line) const { return classes_[line]; }

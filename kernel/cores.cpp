@@ -12,6 +12,7 @@
 #include "kernel/clock.hpp"
 #include "kernel/core_signals.hpp"
 #include "kernel/cpu.hpp"
+#include "kernel/heap.hpp"
 #include "kernel/image.hpp"
 #include "kernel/mmu.hpp"
 #include "kernel/performance.hpp"
@@ -211,12 +212,20 @@ std::optional<FaultRecord> core_fault(std::uint32_t core) {
 bool start_work(std::uint32_t number, void (*work)(void*), void* argument) {
   Core& core = cores[number];
   if (number == core_number() || is_out(core) || is_working(number)) return false;
+  share_heaps(true);
   core.argument = argument;
   core.work.store(work, std::memory_order_release);
   // In memory before the signal, which goes another way, can arrive.
   asm volatile("dsb sy" ::: "memory");
   CoreSignals::send(number, CoreSignal::look);
   return true;
+}
+
+void end_work() {
+  for (std::uint32_t i = 0; i < kCores; ++i) {
+    if (i != core_number() && is_working(i)) return;
+  }
+  share_heaps(false);
 }
 
 bool is_working(std::uint32_t core) {

@@ -51,12 +51,16 @@ void release_cores();
 [[nodiscard]] std::optional<FaultRecord> core_fault(std::uint32_t core);
 
 /// Has a core beside core 0 call `work(argument)`, with interrupts unmasked; for
-/// core 0. False where that core is absent, stopped or working. What was written
-/// before is seen by the work.
+/// core 0. The heaps are shared from then on. False where that core is absent, stopped or working.
+/// What was written before is seen by the work.
 [[nodiscard]] bool start_work(std::uint32_t core, void (*work)(void*), void* argument);
 
 /// Whether the core's work has not ended. What it wrote is seen once it has.
 [[nodiscard]] bool is_working(std::uint32_t core);
+
+/// To be called on core 0 when it knows of no work that goes on: where that is so, the
+/// heaps need not be locked against other cores any more (share_heaps()).
+void end_work();
 
 /// Stops all other cores for good, for a panic: first outside of critical sections,
 /// then, where that takes too long, wherever they are. False where one does not

@@ -15,7 +15,7 @@
 namespace heapscope::kernel {
 namespace {
 
-using KernelHeap = alloc::LockedHeap<SpinLock, alloc::BumpAllocator, alloc::BinAllocator,
+using KernelHeap = alloc::LockedHeap<SpinLock, alloc::BinAllocator, alloc::BumpAllocator,
                                      alloc::FirstFitAllocator>;
 
 // Made when they are first asked for, so that they take no room in the image. That
@@ -23,9 +23,17 @@ using KernelHeap = alloc::LockedHeap<SpinLock, alloc::BumpAllocator, alloc::BinA
 constinit std::optional<KernelHeap> watched_heap;
 constinit std::optional<KernelHeap> the_trial_heap;
 
+// Whether cores beside core 0 may use them.
+constinit bool heaps_shared = false;
+
+[[gnu::cold, gnu::noinline]] void make(std::optional<KernelHeap>& heap) {
+  heap.emplace();
+  heap->set_alone(!heaps_shared);
+}
+
 KernelHeap& made(std::optional<KernelHeap>& heap) {
   if (!heap) [[unlikely]]
-    heap.emplace();
+    make(heap);
   return *heap;
 }
 
@@ -82,7 +90,15 @@ alloc::Heap& trial_heap() { return made(the_trial_heap); }
 
 LockCounters heap_lock_counters() { return the_heap().lock_counters(); }
 
-void measure_heap_lock(bool measured) { the_heap().measure_holds(measured); }
+[[gnu::cold]] void share_heaps(bool shared) {
+  if (heaps_shared == shared) return;
+  heaps_shared = shared;
+  for (std::optional<KernelHeap>* const heap : {&watched_heap, &the_trial_heap}) {
+    if (*heap) (*heap)->set_alone(!shared);
+  }
+}
+
+[[gnu::cold]] void measure_heap_lock(bool measured) { the_heap().measure_holds(measured); }
 
 }  // namespace heapscope::kernel
 

@@ -16,6 +16,11 @@ namespace heapscope::kernel {
 /// use of it takes longer then.
 void measure_heap_lock(bool measured);
 
+/// Whether other cores than this one may use the heaps. As long as they may not, which
+/// is how it begins, the heaps' locks need not exclude them. To be called on core 0
+/// before another core is given work, and when all have ended.
+void share_heaps(bool shared);
+
 /// A heap that nobody watches, for trying allocators out. Nothing keeps one trial
 /// from another.
 [[nodiscard]] alloc::Heap& trial_heap();

@@ -46,7 +46,9 @@ struct LockCounters {
 /// waits.
 ///
 /// Taking it where nobody holds it and giving it back are short, and compiled into
-/// each caller; all else is out of their way.
+/// each caller; all else is out of their way. While no other core uses what the lock
+/// protects, masking interrupts is enough: enter_alone() and leave_alone() do only that,
+/// in place of lock() and unlock().
 template <LockingCore Core>
 class TicketLock {
  public:
@@ -66,6 +68,11 @@ class TicketLock {
     Core::restore_interrupts(mask);
   }
 
+  /// Returns what leave_alone() takes. Is not counted, and the core is not the lock's
+  /// holder by it.
+  static std::uint64_t enter_alone() { return Core::mask_interrupts(); }
+  static void leave_alone(std::uint64_t mask) { Core::restore_interrupts(mask); }
+
   [[nodiscard]] bool held_by_this_core() const {
     const std::uint64_t serving = serving_.load(std::memory_order_relaxed) & ~kMeasured;
     return holder_.load(std::memory_order_relaxed) == holder_of(serving);
@@ -78,7 +85,7 @@ class TicketLock {
 
   /// From now on how long it is held is measured, anew, or is not any more. That makes
   /// each use of it longer.
-  void measure_holds(bool measured) {
+  [[gnu::cold]] void measure_holds(bool measured) {
     lock();
     const std::uint64_t serving = serving_.load(std::memory_order_relaxed);
     if (measured) {
@@ -99,7 +106,8 @@ class TicketLock {
   /// so that nobody has to take it back.
   static std::uint64_t holder_of(std::uint64_t ticket) { return Core::mark() + (ticket << 32); }
 
-  void take(std::uint64_t mask) {
+  // Compiled in behind the look at whether exclusive accesses work yet.
+  [[gnu::always_inline]] void take(std::uint64_t mask) {
     const std::uint64_t ticket = next_.fetch_add(1, std::memory_order_relaxed);
     if (serving_.load(std::memory_order_acquire) != ticket) [[unlikely]]
       wait_for(ticket);

@@ -177,7 +177,7 @@ def _counted(name: str, lines: list[str], status: int) -> dict[str, dict[str, in
         counted[row["allocator"]] = {
             what: value for what, value in row.items()
             if what not in ("allocator", "failures", "damaged")
-            and not ("+lock" in row["allocator"] and what.endswith("_worst"))}
+            and not ("+" in row["allocator"] and what.endswith("_worst"))}
     return counted
 
 

@@ -6,8 +6,10 @@
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
 #include "alloc/first_fit_allocator.hpp"
+#include "base/panic.hpp"
 #include "kernel/bench/counted_call.hpp"
 #include "kernel/bench/histogram.hpp"
+#include "kernel/heap.hpp"
 #include "kernel/performance.hpp"
 #include "shell/workload_choice.hpp"
 
@@ -33,8 +35,10 @@ constexpr shell::CommandRecord kRecord{
     .usage = "measure WORKLOAD|initrd [-s SEED] [-n OPERATIONS]",
     .summary = "count the instructions of the allocators",
     .help =
-        "Plays the workload on each allocator without its lock, and on each behind the lock "
-        "(NAME+lock), in a heap of four times the live bytes, and counts each call by itself, "
+        "Plays the workload on each allocator without its lock, on each behind the lock "
+        "(NAME+lock), and on bin while other cores may use the heap (bin+shared), in a heap of "
+        "four "
+        "times the live bytes, and counts each call by itself, "
         "call and return included. Means are in thousandths. A pair is what one block cost. "
         "first-fit is played without a lock, and up to 40,000 operations only.",
     .options = kOptions,
@@ -172,18 +176,21 @@ Calls calls_of(A& allocator) {
           .resize = address_of_member(resize)};
 }
 
-// A call through alloc::Heap as its users make it, out of line.
-Result<Address, HeapError> allocate_locked(alloc::Heap* heap, Layout layout) {
-  return heap->allocate(layout);
-}
-Result<void, HeapError> deallocate_locked(alloc::Heap* heap, Address address, Layout layout) {
-  return heap->deallocate(address, layout);
+/// The address of a virtual member function of an object, as a caller has it that knows
+/// the object's class. Source: Itanium C++ ABI 2.3 and its variant for Arm, by which bit 0
+/// of the second word says that the first is an offset in the object's virtual table.
+template <class Object, class Function>
+std::uintptr_t address_of_virtual(const Object& object, Function function) {
+  const auto words = std::bit_cast<std::array<std::uintptr_t, 2>>(function);
+  if ((words[1] & 1) == 0) panic("measure: not a virtual function");
+  const auto table = *reinterpret_cast<const std::uintptr_t*>(&object);
+  return *reinterpret_cast<const std::uintptr_t*>(table + words[0]);
 }
 
 Calls calls_of(alloc::Heap& heap) {
   return {.object = std::bit_cast<std::uintptr_t>(&heap),
-          .allocate = std::bit_cast<std::uintptr_t>(&allocate_locked),
-          .deallocate = std::bit_cast<std::uintptr_t>(&deallocate_locked),
+          .allocate = address_of_virtual(heap, &alloc::Heap::allocate),
+          .deallocate = address_of_virtual(heap, &alloc::Heap::deallocate),
           .resize = 0};
 }
 
@@ -213,7 +220,7 @@ class Measurement {
   /// False where Ctrl-C ended it.
   template <alloc::Allocator A>
   bool run() {
-    return run_plain<A>() && run_locked<A>();
+    return run_plain<A>() && run_locked<A>("lock");
   }
   template <alloc::Allocator A>
   bool run_plain() {
@@ -223,17 +230,25 @@ class Measurement {
     return play(A::kName, plain);
   }
 
+  /// For the one whose calls depend on it.
+  template <alloc::Allocator A>
+  bool run_shared() {
+    share_heaps(true);
+    const bool complete = run_locked<A>("shared");
+    share_heaps(false);
+    return complete;
+  }
+
  private:
   template <alloc::Allocator A>
-  bool run_locked() {
+  bool run_locked(std::string_view how) {
     alloc::Heap& locked = context_.environment.trial_heap;
     if (!locked.reset(A::kName, heap_for(A::kName))) return true;
     FixedText<32> name;
-    format(name, "{}+lock", A::kName);
+    format(name, "{}+{}", A::kName, how);
     CountingTarget behind_lock(calls_of(locked), &locked);
     return play(name.view(), behind_lock);
   }
-
   /// Four times what is live; all there is for bump, which gets nothing back.
   [[nodiscard]] Range heap_for(std::string_view allocator) const {
     if (allocator == alloc::BumpAllocator::kName) return heap_;
@@ -286,6 +301,7 @@ int run(shell::Context& context, const shell::Arguments& arguments) {
   Measurement measurement(context, *choice);
   const bool complete = measurement.run<alloc::BumpAllocator>() &&
                         measurement.run<alloc::BinAllocator>() &&
+                        measurement.run_shared<alloc::BinAllocator>() &&
                         (choice->needs().operations > kMostForFirstFit ||
                          measurement.run_plain<alloc::FirstFitAllocator>());
   context.reply.end_list();

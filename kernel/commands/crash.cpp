@@ -195,6 +195,7 @@ int crash_on(Context& context, std::uint32_t core, const Kind& kind) {
     return shell::kSuccess;
   }
   while (is_working(core)) doze(kDozeMicroseconds);
+  end_work();
   const auto fault = core_fault(core);
   if (!fault) return context.reply.fail("survived", "no fault came of it");
   FixedText<160> what;

@@ -112,6 +112,8 @@ class Run {
       const CoreState state = core_report(i).state;
       if (is_working(i) || state == CoreState::absent || state == CoreState::stopped) return i;
     }
+    // For one core as well, so that the lock is what is tried.
+    share_heaps(true);
     measure_heap_lock(true);
     stopping.store(false, std::memory_order_relaxed);
     for (std::uint32_t i = 0; i < request_.cores; ++i) {
@@ -147,6 +149,7 @@ class Run {
     }
     microseconds_ = clock_.microseconds();
     measure_heap_lock(false);
+    end_work();
     // Those of a core that faulted are not freed yet.
     for (std::uint32_t i = 0; i < request_.cores; ++i) workers[i].release_all();
     collect();

@@ -25,7 +25,7 @@ KINDS = {
     "crash handler": (r"fatal: data abort at 0x50000000 by kernel::read_", "Shell::"),
     "crash handler-stack": (r"fatal: data abort at 0x[0-9a-f]+ by kernel::use_up_stack",
                             "use_up_stack"),
-    "crash delete": (r"panic: delete: 0x50000000 is outside the heap", "kernel::give_back"),
+    "crash delete": (r"panic: delete: 0x50000000 is outside the heap", "kernel::check_given_back"),
     "crash heap; alloc 2000": (r"panic: heap damaged: ", "alloc::BasicBinAllocator::"),
     "panic": (r"panic: asked for", "kernel::run_panic"),
 }

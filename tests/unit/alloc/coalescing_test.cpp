@@ -531,7 +531,7 @@ TEST(Coalescing, ALargeBlockGrowsInPlaceBesideSmallOnes) {
 }
 
 TEST(Coalescing, WithoutHardeningCorrectProgramsRunAsWell) {
-  using Trusting = BasicBinAllocator<Hardening::none>;
+  using Trusting = UncheckedBinAllocator;
   for (const std::uint64_t seed : kSeeds) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     RandomSource random(seed);

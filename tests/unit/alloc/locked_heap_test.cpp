@@ -520,5 +520,125 @@ TEST(LockedHeap, TwoThreadsShareIt) {
   EXPECT_EQ(shared_heap.check(region.start(), 1000), region.end());
 }
 
+/// Notes how it was taken, and is never taken twice.
+struct NotingLock {
+  enum class Way : std::uint8_t { none, locked, alone };
+
+  void lock() { take(Way::locked); }
+  void unlock() { give_back(Way::locked); }
+  std::uint64_t enter_alone() {
+    take(Way::alone);
+    return kEntry;
+  }
+  void leave_alone(std::uint64_t entry) {
+    EXPECT_EQ(entry, kEntry);
+    give_back(Way::alone);
+  }
+
+  static constexpr std::uint64_t kEntry = 0x5ca1'ab1e;
+  static inline Way inside = Way::none;
+  static inline int locked = 0;
+  static inline int alone = 0;
+
+ private:
+  static void take(Way way) {
+    EXPECT_EQ(inside, Way::none);
+    inside = way;
+    ++(way == Way::alone ? alone : locked);
+  }
+  static void give_back(Way way) {
+    EXPECT_EQ(inside, way);
+    inside = Way::none;
+  }
+};
+
+class HeapAlone : public ::testing::Test {
+ protected:
+  using Locked = LockedHeap<NotingLock, BinAllocator, BumpAllocator>;
+
+  HeapAlone() { EXPECT_TRUE(heap.reset("bin", region.range())); }
+  ~HeapAlone() override { EXPECT_EQ(NotingLock::inside, NotingLock::Way::none); }
+
+  /// An allocation and a free; how often the lock was taken meanwhile, in each way.
+  std::pair<int, int> takes_of_a_pair(Layout layout) {
+    NotingLock::locked = NotingLock::alone = 0;
+    const auto address = heap.allocate(layout);
+    EXPECT_TRUE(address);
+    EXPECT_TRUE(heap.deallocate(address.value_or(0), layout));
+    return {NotingLock::locked, NotingLock::alone};
+  }
+
+  Region region{512 * 1024};
+  Locked heap;
+};
+
+constexpr Layout kFewWays[] = {{.size = 16},
+                               {.size = 256},
+                               {.size = 300},
+                               {.size = 40'000},
+                               {.size = 100, .align = 4096},
+                               {.size = 8, .align = 8}};
+
+TEST_F(HeapAlone, TakesTheLockUntilItIsSaidToBeAlone) {
+  for (const Layout layout : kFewWays) EXPECT_EQ(takes_of_a_pair(layout), (std::pair{2, 0}));
+  heap.set_alone(true);
+  for (const Layout layout : kFewWays) EXPECT_EQ(takes_of_a_pair(layout), (std::pair{0, 2}));
+  heap.set_alone(false);
+  for (const Layout layout : kFewWays) EXPECT_EQ(takes_of_a_pair(layout), (std::pair{2, 0}));
+}
+
+TEST_F(HeapAlone, OnlyTheMainAllocatorHasAShortWay) {
+  heap.set_alone(true);
+  ASSERT_TRUE(heap.reset("bump", region.range()));
+  EXPECT_EQ(takes_of_a_pair({.size = 16}), (std::pair{2, 0}));
+  ASSERT_TRUE(heap.reset("bin", region.range()));
+  EXPECT_EQ(takes_of_a_pair({.size = 16}), (std::pair{0, 2}));
+}
+
+TEST_F(HeapAlone, RefusesAsEver) {
+  heap.set_alone(true);
+  const auto small = heap.allocate({.size = 64});
+  const auto large = heap.allocate({.size = 5000});
+  ASSERT_TRUE(small && large);
+  EXPECT_EQ(heap.allocate({.size = 0}), fail(HeapError::unsupported));
+  EXPECT_EQ(heap.allocate({.size = 16, .align = 3}), fail(HeapError::unsupported));
+  EXPECT_EQ(heap.allocate({.size = 510'000}).error(), HeapError::exhausted);
+  EXPECT_EQ(heap.deallocate(*small + 16, {.size = 64}), fail(HeapError::inside_block));
+  EXPECT_EQ(heap.deallocate(*small, {.size = 80}), fail(HeapError::wrong_layout));
+  EXPECT_EQ(heap.deallocate(*large, {.size = 64}), fail(HeapError::wrong_layout));
+  EXPECT_EQ(heap.deallocate(region.end(), {.size = 64}), fail(HeapError::outside_heap));
+  EXPECT_TRUE(heap.deallocate(*small, {.size = 64}));
+  EXPECT_EQ(heap.deallocate(*small, {.size = 64}), fail(HeapError::not_allocated));
+  EXPECT_TRUE(heap.deallocate(*large, {.size = 5000}));
+  EXPECT_EQ(heap.stats().live_blocks, 0U);
+  EXPECT_EQ(heap.stats().failures, 3U);
+}
+
+/// A reader knows that the heap changed, whichever way the change took.
+TEST_F(HeapAlone, EveryChangeIsAnotherGeneration) {
+  std::array<Extent, 4> extents;
+  std::vector<std::uint64_t> seen;
+  const auto note = [&] { seen.push_back(heap.walk(region.start(), extents).generation); };
+  note();
+  for (const bool alone : {false, true}) {
+    heap.set_alone(alone);
+    for (const Layout layout : kFewWays) {
+      const auto address = heap.allocate(layout);
+      ASSERT_TRUE(address);
+      note();
+      ASSERT_TRUE(heap.deallocate(*address, layout));
+      note();
+    }
+    for (const std::string_view name : {"bump", "bin"}) {
+      ASSERT_TRUE(heap.reset(name, region.range()));
+      note();
+    }
+  }
+  EXPECT_TRUE(std::ranges::adjacent_find(seen, std::greater_equal()) == seen.end());
+  const std::uint64_t last = seen.back();
+  note();
+  EXPECT_EQ(seen.back(), last);
+}
+
 }  // namespace
 }  // namespace heapscope::alloc

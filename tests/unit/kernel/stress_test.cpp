@@ -57,6 +57,8 @@ class UnsoundHeap : public alloc::Heap {
   }
   std::size_t usable_size(Layout layout) const override { return heap_.usable_size(layout); }
   std::string_view allocator_name() const override { return heap_.allocator_name(); }
+  alloc::Hardening hardening() const override { return heap_.hardening(); }
+  void set_hardening(alloc::Hardening wanted) override { heap_.set_hardening(wanted); }
   alloc::Stats stats() const override { return heap_.stats(); }
   std::size_t bins(std::size_t first, std::span<alloc::BinStats> out) const override {
     return heap_.bins(first, out);
