@@ -5,6 +5,8 @@ include(CMakePackageConfigHelpers)
 install(TARGETS alloc EXPORT heapscopeTargets ARCHIVE DESTINATION lib/heapscope COMPONENT alloc)
 install(DIRECTORY . DESTINATION include/heapscope/alloc COMPONENT alloc
   FILES_MATCHING PATTERN "*.hpp" PATTERN workload EXCLUDE)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/generated/alloc/built_hardening.hpp
+  DESTINATION include/heapscope/alloc COMPONENT alloc)
 
 configure_package_config_file(heapscopeConfig.cmake.in
   ${CMAKE_CURRENT_BINARY_DIR}/heapscopeConfig.cmake

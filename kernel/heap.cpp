@@ -8,6 +8,7 @@
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
 #include "alloc/first_fit_allocator.hpp"
+#include "alloc/hardened_allocator.hpp"
 #include "alloc/locked_heap.hpp"
 #include "base/panic.hpp"
 #include "kernel/spin_lock.hpp"
@@ -15,8 +16,10 @@
 namespace heapscope::kernel {
 namespace {
 
-using KernelHeap = alloc::LockedHeap<SpinLock, alloc::BinAllocator, alloc::BumpAllocator,
-                                     alloc::FirstFitAllocator>;
+// Of those of one name the hardening decides which one runs.
+using KernelHeap =
+    alloc::LockedHeap<SpinLock, alloc::BinAllocator, alloc::BumpAllocator, alloc::FirstFitAllocator,
+                      alloc::UncheckedBinAllocator, alloc::Hardened<alloc::BinAllocator>>;
 
 // Made when they are first asked for, so that they take no room in the image. That
 // is at boot, or in a command, and so before the other cores ask.

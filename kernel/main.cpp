@@ -223,9 +223,13 @@ class Machine final : public shell::Platform {
 /// Starts the heap that the command line asks for, or else the default one.
 /// Returns what could not be had, for the greeting to say; empty where all could.
 std::string_view start_heap(shell::HeapSetup& setup, const shell::BootOptions& options) {
+  if (options.hardening) heap().set_hardening(*options.hardening);
   const std::string_view wanted = options.allocator.value_or(kDefaultAllocator);
   const auto started = setup.start(wanted, options.heap_bytes);
-  if (started) return {};
+  if (started) {
+    const bool as_wanted = !options.hardening || heap().hardening() == *options.hardening;
+    return as_wanted ? "" : "heap.hardening: this allocator has no such level";
+  }
   const bool unknown = started.error() == shell::SetupError::no_such_allocator;
   const std::string_view allocator = unknown ? kDefaultAllocator : wanted;
   const auto size = unknown ? options.heap_bytes : std::nullopt;

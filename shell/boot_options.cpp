@@ -51,6 +51,12 @@ std::string_view apply(const Word& word, BootOptions& options) {
     options.allocator = word.value;
     return {};
   }
+  if (word.key == "heap.hardening") {
+    const auto level = alloc::hardening_named(word.value);
+    if (!level) return "there is no such level; they are none, default and full";
+    options.hardening = level;
+    return {};
+  }
   if (word.key == "heap.size") {
     const auto bytes = parse_number(word.value);
     if (!bytes) return "its value is not a size";

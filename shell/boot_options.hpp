@@ -1,11 +1,12 @@
-// What the kernel command line asks of heapscope: heap.allocator, heap.size,
-// shell.mode and shell.run. All other words of it are somebody else's.
+// What the kernel command line asks of heapscope: heap.allocator,
+// heap.hardening, heap.size, shell.mode and shell.run. All other words of it are somebody else's.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
+#include "alloc/hardening.hpp"
 #include "base/static_vector.hpp"
 #include "shell/shell.hpp"
 
@@ -20,6 +21,7 @@ struct OptionProblem {
 /// Views into the command line that it was read from.
 struct BootOptions {
   std::optional<std::string_view> allocator;
+  std::optional<alloc::Hardening> hardening;
   std::optional<std::uint64_t> heap_bytes;
   std::optional<Mode> mode;
   std::optional<std::string_view> run;

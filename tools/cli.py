@@ -156,7 +156,10 @@ def _parser() -> _Parser:
 
 def _kernel_options() -> _Parser:
     kernel = _Parser(add_help=False)
-    kernel.add_argument("--allocator", choices=("bump", "bin", "first-fit"), help="the heap's allocator")
+    kernel.add_argument("--allocator", choices=("bump", "bin", "first-fit"),
+                        help="the heap's allocator")
+    kernel.add_argument("--hardening", choices=("none", "default", "full"),
+                        help="how much the heap does to notice misuse")
     kernel.add_argument("--heap", type=_size, metavar="SIZE", help="the heap's size, such as 64K")
     kernel.add_argument("--append", default="", metavar="TEXT",
                         help="more words for the kernel command line")
@@ -209,6 +212,7 @@ def _command_line(options: argparse.Namespace) -> str:
     mode = getattr(options, "mode", None)
     words = [
         f"heap.allocator={options.allocator}" if options.allocator else "",
+        f"heap.hardening={options.hardening}" if options.hardening else "",
         f"heap.size={options.heap}" if options.heap else "",
         f"shell.mode={mode}" if mode else "",
         options.append,

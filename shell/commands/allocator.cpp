@@ -32,6 +32,8 @@ void show(Context& context) {
   const Environment& environment = context.environment;
   const alloc::Stats stats = environment.heap.stats();
   context.reply.field("allocator", Value::text(environment.heap.allocator_name()));
+  context.reply.field("hardening",
+                      Value::text(alloc::hardening_name(environment.heap.hardening())));
   context.reply.field("start", Value::address(stats.start));
   context.reply.field("end", Value::address(stats.end));
   context.reply.field("heap_bytes", Value::bytes(stats.heap_bytes));

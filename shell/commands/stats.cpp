@@ -53,6 +53,8 @@ int run(Context& context, const Arguments&) {
   const alloc::Stats stats = context.environment.heap.stats();
   Reply& reply = context.reply;
   reply.field("allocator", Value::text(context.environment.heap.allocator_name()));
+  reply.field("hardening",
+              Value::text(alloc::hardening_name(context.environment.heap.hardening())));
   reply.field("start", Value::address(stats.start));
   reply.field("end", Value::address(stats.end));
   reply.field("heap_bytes", Value::bytes(stats.heap_bytes));

@@ -9,16 +9,19 @@ heapscope_unit_test(alloc
   unit/alloc/exhaustive_test.cpp
   unit/alloc/first_fit_test.cpp
   unit/alloc/good_fit_test.cpp
+  unit/alloc/hardened_test.cpp
   unit/alloc/inspection_test.cpp
   unit/alloc/layout_test.cpp
   unit/alloc/locked_heap_test.cpp
+  unit/alloc/misuse_test.cpp
   unit/alloc/outside/tiny_malloc.cpp
   unit/alloc/program_test.cpp
   unit/alloc/random_test.cpp
   unit/alloc/slab_test.cpp
   unit/alloc/smallest_allocator_test.cpp)
-# The example that it compiles is compared with the one that the texts show.
-target_compile_definitions(alloc_test PRIVATE HEAPSCOPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+# What texts show is compared with what the tests compile and compute.
+target_compile_definitions(alloc_test PRIVATE
+  HEAPSCOPE_DOCS="${PROJECT_SOURCE_DIR}/docs" HEAPSCOPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 
 set(package_dir ${CMAKE_CURRENT_BINARY_DIR}/package)
 add_test(NAME package.install
@@ -37,3 +40,24 @@ add_test(NAME package.alloc
       -DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE}
     --test-command ${package_dir}/build/consumer)
 set_tests_properties(package.alloc PROPERTIES FIXTURES_REQUIRED package LABELS unit)
+
+# The hardening level is chosen when the library is built.
+foreach(level IN ITEMS none default full)
+  add_test(NAME levels.${level}
+    COMMAND ${CMAKE_CTEST_COMMAND}
+      --build-and-test ${CMAKE_CURRENT_LIST_DIR}/levels ${CMAKE_CURRENT_BINARY_DIR}/levels/${level}
+      --build-generator ${CMAKE_GENERATOR}
+      --build-options
+        -DHEAPSCOPE_SOURCE=${PROJECT_SOURCE_DIR}
+        -DHEAPSCOPE_HARDENING=${level}
+        -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}
+        -DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE}
+      --test-command ${CMAKE_CURRENT_BINARY_DIR}/levels/${level}/levels)
+  set_tests_properties(levels.${level} PROPERTIES LABELS unit)
+endforeach()
+add_test(NAME levels.wrong
+  COMMAND ${CMAKE_COMMAND} -S ${PROJECT_SOURCE_DIR}
+    -B ${CMAKE_CURRENT_BINARY_DIR}/levels/wrong -DHEAPSCOPE_HARDENING=max
+    -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER})
+set_tests_properties(levels.wrong PROPERTIES LABELS unit
+  PASS_REGULAR_EXPRESSION "HEAPSCOPE_HARDENING is max: it is none, default or full")

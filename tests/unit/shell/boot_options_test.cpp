@@ -24,6 +24,7 @@ using Problems = std::vector<std::string>;
 
 void expect_nothing(const BootOptions& options) {
   EXPECT_EQ(options.allocator, std::nullopt);
+  EXPECT_EQ(options.hardening, std::nullopt);
   EXPECT_EQ(options.heap_bytes, std::nullopt);
   EXPECT_EQ(options.mode, std::nullopt);
   EXPECT_EQ(options.run, std::nullopt);
@@ -38,6 +39,15 @@ TEST(BootOptions, AllKeys) {
   EXPECT_EQ(options.mode, Mode::json);
   EXPECT_EQ(options.run, "alloc 64; stats; poweroff");
   EXPECT_EQ(problems_of(options), Problems{});
+}
+
+TEST(BootOptions, EveryLevelOfHardening) {
+  for (const alloc::Hardening level : alloc::kHardenings) {
+    const std::string line = "heap.hardening=" + std::string(alloc::hardening_name(level));
+    const auto options = read_boot_options(line);
+    EXPECT_EQ(options.hardening, level) << line;
+    EXPECT_EQ(problems_of(options), Problems{}) << line;
+  }
 }
 
 TEST(BootOptions, NothingAskedFor) {
@@ -94,6 +104,10 @@ TEST(BootOptions, WhatCannotBeUsedIsSaid) {
       {"heap.size=-1", "heap.size=-1: its value is not a size"},
       {"heap.size=18446744073709551616", "heap.size=18446744073709551616: its value is not a size"},
       {"heap.size", "heap.size: its value is not a size"},
+      {"heap.hardening=max",
+       "heap.hardening=max: there is no such level; they are none, default and full"},
+      {"heap.hardening=",
+       "heap.hardening=: there is no such level; they are none, default and full"},
       {"shell.mode=xml", "shell.mode=xml: there is no such mode"},
       {"shell.mode=", "shell.mode=: there is no such mode"},
       {"heap.sise=64K", "heap.sise=64K: there is no such key"},

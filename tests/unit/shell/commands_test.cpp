@@ -195,6 +195,7 @@ TEST(HelpCommand, OfWhatIsNoCommand) {
 // ---- stats ----
 
 const Names kStatsFields{"allocator",
+                         "hardening",
                          "start",
                          "end",
                          "heap_bytes",
@@ -272,16 +273,16 @@ TEST(StatsCommand, PlainShowsTheSameFigures) {
   rig.set_mode(Mode::json);
   const Json stats = rig.json("stats").result;
   ASSERT_GT(lines.size(), kStatsFields.size());
-  for (std::size_t i = 3; i + 1 < kStatsFields.size(); ++i) {
+  for (std::size_t i = 4; i + 1 < kStatsFields.size(); ++i) {
     std::string expected = kStatsFields[i];
     expected.resize(23, ' ');
     expected += std::to_string(stats[kStatsFields[i]].number());
     EXPECT_TRUE(lines[i].starts_with(expected)) << lines[i];
   }
-  EXPECT_EQ(lines[3], "heap_bytes             65536 (64.0 KiB)");
-  EXPECT_EQ(lines[15], "bins:");
-  EXPECT_EQ(lines[16], "       size  free_blocks   free_bytes");
-  EXPECT_EQ(lines.size(), 17 + stats["bins"].size());
+  EXPECT_EQ(lines[4], "heap_bytes             65536 (64.0 KiB)");
+  EXPECT_EQ(lines[16], "bins:");
+  EXPECT_EQ(lines[17], "       size  free_blocks   free_bytes");
+  EXPECT_EQ(lines.size(), 18 + stats["bins"].size());
 }
 
 // ---- atags ----
@@ -463,7 +464,8 @@ TEST(MemmapCommand, Plain) {
 TEST(AllocatorCommand, ShowsWhichOneRuns) {
   ShellRig rig({.mode = Mode::json, .allocator = "bump", .heap_bytes = 64 * 1024});
   const Json result = rig.json("allocator").result;
-  EXPECT_EQ(result.names(), (Names{"allocator", "start", "end", "heap_bytes", "available"}));
+  EXPECT_EQ(result.names(),
+            (Names{"allocator", "hardening", "start", "end", "heap_bytes", "available"}));
   EXPECT_EQ(result["allocator"].text(), "bump");
   EXPECT_EQ(result["heap_bytes"].number(), 64U * 1024);
   ASSERT_EQ(result["available"].size(), 3U);

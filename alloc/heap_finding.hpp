@@ -1,0 +1,36 @@
+// What a fully hardened heap finds out about its callers, and what is done then.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "alloc/guarded_block.hpp"
+#include "alloc/inspection.hpp"
+
+namespace heapscope::alloc {
+
+enum class FindingKind : std::uint8_t {
+  overflow,        ///< Something wrote past the end of `block`.
+  underflow,       ///< Something wrote before the start of `block`.
+  use_after_free,  ///< Something wrote to `block` after it was freed.
+  zones_lost,      ///< The zones of the block around `at` are gone: which it was is not known.
+};
+
+/// What was done: "a block was written past its end".
+[[nodiscard]] std::string_view finding_text(FindingKind kind);
+
+struct Finding {
+  FindingKind kind = FindingKind::overflow;
+  Address at = 0;                     ///< The first overwritten byte.
+  GuardedBlock block;                 ///< Whose pointer was used wrongly, as far as can be seen.
+  std::optional<GuardedBlock> other;  ///< The neighbour that was reached as well.
+};
+
+/// What Hardened does unless told otherwise: a panic of one line that names both
+/// parties.
+struct PanicOnFinding {
+  static void report(const Finding& finding);
+  static void report(const Damage& damage);
+};
+
+}  // namespace heapscope::alloc
