@@ -454,49 +454,54 @@ Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::from_run(Run run, std:
   return taken(start, size);
 }
 
-/// The last granule of a run at which an aligned block of that size can start;
-/// kNoGranule where it does not fit.
+/// The last place in a run at which an aligned block of that size can start.
 template <bool kWithSlabs>
-std::uint64_t BasicBinAllocator<kWithSlabs>::aligned_start(Run run, std::uint64_t size,
-                                                           std::size_t align) const {
-  if (run.size() < size) return kNoGranule;
+typename BasicBinAllocator<kWithSlabs>::Place BasicBinAllocator<kWithSlabs>::aligned_in(
+    Run run, std::uint64_t size, std::size_t align) const {
+  if (run.size() < size) return {};
   const Address address = address_of(run.end - size) & ~(align - 1);
   // Rounding down may lead below the heap.
-  if (address < address_of(run.start) || address > limit()) return kNoGranule;
-  return (address - base_) / kGranuleBytes;
+  if (address < address_of(run.start) || address > limit()) return {};
+  return {.run = run, .start = (address - base_) / kGranuleBytes};
 }
 
 template <bool kWithSlabs>
 Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::take_aligned(std::size_t size,
                                                                        std::size_t align) {
   const std::uint64_t granules = granules_for(size);
-  // From the smallest to the one that holds it wherever its granules lie.
+  const std::uint64_t enough = granules + align / kGranuleBytes - 1;
+  const std::uint64_t own = enough <= map_.granules() ? Bins::bin_of(enough) : Bins::kBins;
+  // The first that fits of: the first run of a list where most do, the first of a longer
+  // list, which all do, and the victim.
+  for (const std::uint64_t from : {own, own + 1}) {
+    const std::uint64_t bin = bins_.first_filled(from);
+    if (bin == Bins::kBins) break;
+    const Place place = aligned_in(fitting(bin, 1), granules, align);
+    if (place.found()) return from_run(place.run, place.start, size);
+  }
+  const Place place =
+      aligned_in({.start = bins_.victim.start, .end = bins_.victim.end}, granules, align);
+  if (place.found()) return from_run(place.run, place.start, size);
+  return take_aligned_tightly(size, align);
+}
+
+/// The same where only a shorter run may do, if its granules lie well, or one far back
+/// in its list.
+template <bool kWithSlabs>
+Result<Address, HeapError> BasicBinAllocator<kWithSlabs>::take_aligned_tightly(std::size_t size,
+                                                                               std::size_t align) {
+  const std::uint64_t granules = granules_for(size);
   std::uint64_t bin = Bins::bin_of(granules);
   for (int i = 0; i < kRunsLookedAt; ++i, ++bin) {
     bin = bins_.first_filled(bin);
     if (bin == Bins::kBins) break;
-    const Run run = fitting(bin, 1);
-    const std::uint64_t start = aligned_start(run, granules, align);
-    if (start != kNoGranule) return from_run(run, start, size);
-  }
-  if (const OpenRun& open = bins_.victim; !open.empty()) {
-    const Run run{.start = open.start, .end = open.end};
-    const std::uint64_t start = aligned_start(run, granules, align);
-    if (start != kNoGranule) return from_run(run, start, size);
+    const Place place = aligned_in(fitting(bin, 1), granules, align);
+    if (place.found()) return from_run(place.run, place.start, size);
   }
   const std::uint64_t enough = granules + align / kGranuleBytes - 1;
-  const std::uint64_t own = enough <= map_.granules() ? Bins::bin_of(enough) : Bins::kBins;
-  // Any run of a larger list will do, and of its own list one that is large enough.
-  for (const std::uint64_t from : {own, own + 1}) {
-    const std::uint64_t wide = bins_.first_filled(from);
-    if (wide == Bins::kBins) break;
-    const Run run = fitting(wide, 1);
-    const std::uint64_t start = aligned_start(run, granules, align);
-    if (start != kNoGranule) return from_run(run, start, size);
-  }
-  if (own != Bins::kBins) {
-    const Run run = fitting(own, enough);
-    if (run.size() != 0) return from_run(run, aligned_start(run, granules, align), size);
+  if (enough <= map_.granules()) {
+    const Place place = aligned_in(fitting(Bins::bin_of(enough), enough), granules, align);
+    if (place.found()) return from_run(place.run, place.start, size);
   }
   return take_last(size, align);
 }

@@ -153,6 +153,14 @@ class BasicBinAllocator {
     [[nodiscard]] std::uint64_t size() const { return end - start; }
   };
 
+  /// Where in a free run a block can start.
+  struct Place {
+    Run run{};
+    std::uint64_t start = kNoGranule;
+
+    [[nodiscard]] bool found() const { return start != kNoGranule; }
+  };
+
   [[nodiscard]] Address address_of(std::uint64_t granule) const {
     return base_ + granule * kGranuleBytes;
   }
@@ -240,6 +248,8 @@ class BasicBinAllocator {
   [[nodiscard, gnu::always_inline]] inline Allocated from_start(Run run, std::size_t size);
   [[nodiscard, gnu::cold, gnu::noinline]] Allocated take_aligned(std::size_t size,
                                                                  std::size_t align);
+  [[nodiscard, gnu::cold, gnu::noinline]] Allocated take_aligned_tightly(std::size_t size,
+                                                                         std::size_t align);
   [[nodiscard, gnu::noinline]] Allocated take_last(std::size_t size, std::size_t align);
   [[nodiscard, gnu::noinline]] Allocated all_of_victim(std::size_t size);
   [[nodiscard, gnu::always_inline]] inline Allocated from_victim_end(std::size_t size);
@@ -259,7 +269,8 @@ class BasicBinAllocator {
   [[nodiscard, gnu::always_inline]] inline Run first_of(std::uint64_t bin) const;
   [[nodiscard, gnu::cold]] Run fitting(std::uint64_t bin, std::uint64_t size) const;
   [[nodiscard]] Run run_at(std::uint64_t start) const;
-  [[nodiscard]] std::uint64_t aligned_start(Run run, std::uint64_t size, std::size_t align) const;
+  [[nodiscard, gnu::cold, gnu::noinline]] Place aligned_in(Run run, std::uint64_t size,
+                                                           std::size_t align) const;
   [[nodiscard, gnu::cold, gnu::noinline]] Allocated refuse(Layout layout);
   [[nodiscard]] bool servable(Layout layout) const;
 
