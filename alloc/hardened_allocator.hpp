@@ -21,13 +21,13 @@ struct HardenedOptions {
   std::size_t quarantine_bytes = std::size_t{256} * 1024;
 };
 
-/// An allocator around an `A` that records its blocks, as extents that begin where
-/// the blocks do. Each block has a zone of 16
-/// bytes in front (its alignment, where that is more) and of 17 to 32 behind. A
-/// free must bring exactly the layout of the block; a block's zones are checked
-/// when it is freed, resized, leaves the quarantine, and by the check of the whole
-/// heap, which looks at kExtentsPerStep extents with every operation. What is found
-/// goes to `Report`; should that return, the heap goes on as if nothing had been.
+/// An allocator around an `A` that records its blocks, as extents that begin where the
+/// blocks do. Each block has a zone of 16 bytes in front (its alignment, where that is
+/// more) and of 17 to 32 behind. A free must bring exactly the layout of the block; a
+/// block's zones are checked when it is freed, resized, leaves the quarantine, and by the
+/// check of the whole heap, which looks at kExtentsPerStep extents with every operation.
+/// What is found goes to `Report`; should that return, the heap goes on as if nothing had
+/// been.
 ///
 /// In the figures, zones and quarantined blocks are used memory but not requested;
 /// only blocks that callers hold are live. In a walk a live block begins where its

@@ -1,5 +1,6 @@
 // Four threads on one locked heap, for ThreadSanitizer: allocate, write, check,
-// free. A program of its own, because its sanitizer excludes the others.
+// free, and before and after them one that has it for itself. A program of its own, because its
+// sanitizer excludes the others.
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -28,7 +29,7 @@ namespace {
 using heapscope::alloc::Address;
 using Heap =
     heapscope::alloc::LockedHeap<heapscope::kernel::TicketLock<heapscope::kernel::ThreadCore>,
-                                 heapscope::alloc::BumpAllocator, heapscope::alloc::BinAllocator>;
+                                 heapscope::alloc::BinAllocator, heapscope::alloc::BumpAllocator>;
 
 using heapscope::kernel::StressWorker;
 
@@ -47,9 +48,25 @@ void work(Heap& heap, StressWorker& worker, std::uint32_t number) {
   worker.release_all();
 }
 
+void check(const StressWorker& worker) {
+  if (worker.findings().failures != 0) give_up(worker.findings().first_failure);
+  if (worker.findings().corrupted_bytes != 0) give_up("a block was written by somebody else");
+}
+
+/// What one thread does while it has the heap for itself.
+void work_alone(Heap& heap) {
+  heap.set_alone(true);
+  const auto worker = std::make_unique<StressWorker>();
+  worker->start(heap, kThreads, 1, kOperations);
+  work(heap, *worker, kThreads);
+  check(*worker);
+  heap.set_alone(false);
+}
+
 /// As the command `stress` does it: one of the threads asks how far the others are.
 void stress(Heap& heap, std::string_view allocator, heapscope::Range range) {
   if (!heap.reset(allocator, range)) give_up("no heap");
+  work_alone(heap);
   const auto workers = std::make_unique<std::array<StressWorker, kThreads>>();
   for (std::uint32_t i = 0; i < kThreads; ++i) (*workers)[i].start(heap, i, 1, kOperations);
   std::vector<std::thread> threads;
@@ -62,10 +79,8 @@ void stress(Heap& heap, std::string_view allocator, heapscope::Range range) {
     std::this_thread::yield();
   }
   for (std::thread& thread : threads) thread.join();
-  for (const StressWorker& worker : *workers) {
-    if (worker.findings().failures != 0) give_up(worker.findings().first_failure);
-    if (worker.findings().corrupted_bytes != 0) give_up("a block was written by somebody else");
-  }
+  for (const StressWorker& worker : *workers) check(worker);
+  work_alone(heap);
   if (heap.stats().live_blocks != 0) give_up("blocks are left");
 }
 
