@@ -410,6 +410,7 @@ TEST_F(HardenedHeap, RandomCallsAgreeWithTheModel) {
     expect_none();
     shadow.deallocate_all(random);
     allocator.release_quarantine();
+    settle(allocator);
     EXPECT_EQ(extents_of(allocator), fresh);
     EXPECT_EQ(allocator.stats().requested_bytes, 0U);
     expect_none();
