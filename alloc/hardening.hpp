@@ -10,8 +10,8 @@
 namespace heapscope::alloc {
 
 enum class Hardening : std::uint8_t {
-  none,      ///< Nothing is checked that the allocator does not need for itself.
-  standard,  ///< "default": each free is checked, and links in free memory before they are used.
+  none,      ///< Frees are taken as they come. Links in free memory are checked at any level.
+  standard,  ///< "default": each free is checked.
   full,      ///< Zones around blocks, fill, a quarantine, and checks of the whole heap as it runs.
 };
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -17,6 +18,7 @@
 
 #include "alloc/bump_allocator.hpp"
 #include "alloc/default_allocator.hpp"
+#include "tests/unit/alloc/allocators_under_test.hpp"
 #include "tests/unit/alloc/random_source.hpp"
 #include "tests/unit/alloc/region.hpp"
 #include "tests/unit/alloc/soundness.hpp"
@@ -26,6 +28,8 @@ namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr Layout kLayout{.size = 64};
+/// Too large for a slab: two of these that are freed side by side become one run.
+constexpr Layout kMerging{.size = 400};
 
 /// What the program with the misuse notes where its parent can read it.
 struct Notes {
@@ -130,7 +134,8 @@ class Program {
 };
 
 /// Blocks around the one that is misused, which has neighbours of the kind that is
-/// asked for and more than 1 MiB of other blocks on both sides.
+/// asked for and more than 1 MiB of the heap on both sides. All are too large for slabs,
+/// so that they lie side by side.
 template <Allocator A>
 struct Scene {
   using Block = typename Program<A>::Block;
@@ -138,16 +143,27 @@ struct Scene {
   Scene(Program<A>& program, bool free_neighbours) {
     constexpr Layout kFar{.size = kMiB + 65'536};
     constexpr Layout kNear{.size = 512};
+    constexpr Layout kApart{.size = 272};
     program.allocate(kFar);
+    const Block middle = program.allocate({.size = kMiB});
+    if constexpr (AllocatorTraits<A>::kReturnsMemory) {
+      // All else is taken, so that the rest comes from here.
+      for (std::size_t size = kMiB; size >= kApart.size; size /= 2) {
+        while (program.allocate({.size = size}).address != 0) continue;
+      }
+      program.free(middle);
+    }
     // Others of the same size, so that a freed one has links to somewhere.
     const Block twin = program.allocate(kNear);
-    program.allocate({.size = 32});
+    program.allocate(kApart);
     const Block before = program.allocate(kNear);
-    block = program.allocate({.size = 112});
+    block = program.allocate({.size = 400});
     behind = program.allocate(kNear);
-    program.allocate({.size = 32});
+    program.allocate(kApart);
     const Block last_twin = program.allocate(kNear);
-    program.allocate(kFar);
+    program.allocate(kApart);
+    EXPECT_TRUE(block.address != 0 && last_twin.address != 0);
+    if constexpr (!AllocatorTraits<A>::kReturnsMemory) program.allocate(kFar);
     if (!free_neighbours) return;
     for (const Block& each : {twin, before, last_twin, behind}) program.free(each);
   }
@@ -182,12 +198,12 @@ void add_double_frees(std::vector<Misuse<A>>& all) {
                    p.free_wrongly(a.address, kLayout);
                  }});
   all.push_back({"double free, after it merged", [](P& p) {
-                   const auto a = p.allocate(kLayout);
-                   const auto b = p.allocate(kLayout);
-                   p.allocate(kLayout);
+                   const auto a = p.allocate(kMerging);
+                   const auto b = p.allocate(kMerging);
+                   p.allocate(kMerging);
                    p.free(b);
                    p.free(a);
-                   p.free_wrongly(b.address, kLayout);
+                   p.free_wrongly(b.address, kMerging);
                  }});
   all.push_back({"double free, handed out again", [](P& p) {
                    const auto a = p.allocate(kLayout);
@@ -197,13 +213,13 @@ void add_double_frees(std::vector<Misuse<A>>& all) {
                    p.free_wrongly(a.address, kLayout);
                  }});
   all.push_back({"double free, inside a new block", [](P& p) {
-                   const auto a = p.allocate(kLayout);
-                   const auto b = p.allocate(kLayout);
-                   p.allocate(kLayout);
+                   const auto a = p.allocate(kMerging);
+                   const auto b = p.allocate(kMerging);
+                   p.allocate(kMerging);
                    p.free(a);
                    p.free(b);
-                   p.allocate({.size = 128});
-                   p.free_wrongly(b.address, kLayout);
+                   p.allocate({.size = 2 * kMerging.size});
+                   p.free_wrongly(std::max(a.address, b.address), kMerging);
                  }});
 }
 
