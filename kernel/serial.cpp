@@ -1,8 +1,10 @@
 // Setting the line up, and the way around the driver for last words.
 #include "kernel/serial.hpp"
 
+#include <algorithm>
 #include <optional>
 
+#include "kernel/doze.hpp"
 #include "kernel/mailbox.hpp"
 #include "uart/panic_write.hpp"
 
@@ -42,6 +44,20 @@ void Serial::wait() {
   const std::uint64_t before = CoreInterruptMask::mask();
   if (buffered_.idle()) wait_for_interrupt();
   CoreInterruptMask::restore(before);
+}
+
+void Serial::wait(std::uint64_t microseconds) {
+  // A timer's count has 31 bits of ticks; and a panic has no interrupts to wait for.
+  constexpr std::uint64_t kLongest = 1'000'000;
+  constexpr std::uint64_t kPolled = 100;
+  const std::uint64_t most = polled_ ? kPolled : kLongest;
+  const std::uint64_t before = CoreInterruptMask::mask();
+  if (buffered_.idle()) doze(static_cast<std::uint32_t>(std::min(microseconds, most)));
+  CoreInterruptMask::restore(before);
+}
+
+void Serial::set_raw(bool raw) {
+  uart_.set_attention(raw ? std::nullopt : std::optional(kControlC));
 }
 
 Serial& serial() {

@@ -91,6 +91,8 @@ class Serial final : public shell::Console {
   [[nodiscard]] bool take_interrupt() override { return buffered_.take_attention(); }
   /// Waits for the next interrupt, unless input waits already.
   void wait();
+  void wait(std::uint64_t microseconds) override;
+  void set_raw(bool raw) override;
   /// Waits until everything written has left.
   void flush();
 

@@ -18,11 +18,27 @@ namespace heapscope::shell {
 
 class Shell;
 
+/// What a word of a command stands for, so that it can be completed.
+struct Completes {
+  enum class Kind : std::uint8_t {
+    nothing,   ///< A number or a text of one's own.
+    values,    ///< One of `values`.
+    command,   ///< A command's name; what follows are that command's words.
+    topic,     ///< A command's name, and no words of it.
+    block,     ///< A live block's handle.
+    tag,       ///< A tag that live blocks have.
+    workload,  ///< A workload that can be played.
+  };
+  Kind kind = Kind::nothing;
+  std::span<const std::string_view> values;
+};
+
 /// An option of one letter, with a value where `value_name` is not empty.
 struct OptionRecord {
   char letter = '\0';
   std::string_view value_name;
   std::string_view help;
+  Completes completes = {};  ///< What the value stands for.
 };
 
 /// The words of a command, sorted into options and positional arguments.
@@ -83,6 +99,10 @@ struct CommandRecord {
   std::string_view help;     ///< Sentences, for `help NAME`.
   std::span<const OptionRecord> options;
   std::span<const std::string_view> examples;
+  std::span<const std::string_view> related = {};  ///< Names of other commands.
+  /// What the positional arguments stand for; the last of these holds for all that
+  /// follow.
+  std::span<const Completes> arguments = {};
   std::uint8_t min_arguments = 0;  ///< Positional ones.
   std::uint8_t max_arguments = 0;
   bool takes_words_as_they_are = false;  ///< No options: every word is an argument.

@@ -17,6 +17,12 @@ class Console {
   /// Whether Ctrl-C has arrived since the last call. It is not among the bytes
   /// of read(), and what had been typed before it is gone.
   [[nodiscard]] virtual bool take_interrupt() = 0;
+  /// Waits until something may have arrived, for so many microseconds at most; it
+  /// may also return sooner for no reason.
+  virtual void wait(std::uint64_t microseconds) = 0;
+  /// In a raw line every byte is data: read() gives Ctrl-C too, and it interrupts
+  /// nothing.
+  virtual void set_raw(bool raw) = 0;
 
  protected:
   ~Console() = default;

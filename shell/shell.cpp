@@ -40,11 +40,22 @@ std::string_view take_line(std::string_view& text) {
 
 }  // namespace
 
-std::string_view mode_name(Mode mode) { return mode == Mode::json ? "json" : "plain"; }
+std::string_view mode_name(Mode mode) {
+  switch (mode) {
+    case Mode::plain:
+      return "plain";
+    case Mode::terminal:
+      return "terminal";
+    case Mode::json:
+      break;
+  }
+  return "json";
+}
 
 std::optional<Mode> mode_named(std::string_view name) {
-  if (name == "plain") return Mode::plain;
-  if (name == "json") return Mode::json;
+  for (const Mode mode : {Mode::plain, Mode::terminal, Mode::json}) {
+    if (name == mode_name(mode)) return mode;
+  }
   return std::nullopt;
 }
 
@@ -57,7 +68,7 @@ Shell::Shell(Environment& environment, Console& console, Mode mode, Purpose purp
       reader_(console),
       mode_(mode),
       purpose_(purpose) {
-  reader_.set_echo(mode_ == Mode::plain);
+  reader_.set_echo(mode_ != Mode::json);
   reader_.set_start_column(prompt_text().size());
 }
 
@@ -68,7 +79,7 @@ ReplyPrinter& Shell::printer() {
 
 void Shell::set_mode(Mode mode) {
   mode_ = mode;
-  reader_.set_echo(mode == Mode::plain);
+  reader_.set_echo(mode != Mode::json);
 }
 
 void Shell::greet() {
@@ -119,7 +130,7 @@ void Shell::finish_line() {
   interrupted_ = false;
   execute(reader_.line(), reader_.too_long());
   reader_.begin();
-  if (interrupted() && mode_ == Mode::plain) {
+  if (interrupted() && mode_ != Mode::json) {
     output_.begin_line();
     output_.write("^C\n");
   }
@@ -283,12 +294,12 @@ int Shell::run_guarded(const CommandRecord& command, Context& context, const Arg
     int status_ = kFailed;
   };
   Run work(command, context, arguments);
-  const bool detailed = mode_ == Mode::plain && purpose_ == Purpose::usual;
+  const bool detailed = mode_ != Mode::json && purpose_ == Purpose::usual;
   TextSink* const details = detailed ? &output_ : nullptr;
   const auto fault = environment_.platform.run_guarded(work, details);
   if (!fault) return work.status();
   answering_->give_up();
-  if (mode_ == Mode::plain) output_.begin_line();
+  if (mode_ != Mode::json) output_.begin_line();
   if (answering_->begun()) return answering_->problem(fault->kind, "{}", fault->summary.view());
   return answering_->fail(fault->kind, "{}", fault->summary.view());
 }

@@ -15,13 +15,13 @@
 
 namespace heapscope::shell {
 
-enum class Mode : std::uint8_t { plain, json };
+enum class Mode : std::uint8_t { plain, terminal, json };
 
 /// What a shell is for: all commands, or only those that are safe when the kernel
 /// is broken.
 enum class Purpose : std::uint8_t { usual, panic };
 
-/// The mode's name: "plain", "json".
+/// The mode's name: "plain", "terminal", "json".
 [[nodiscard]] std::string_view mode_name(Mode mode);
 [[nodiscard]] std::optional<Mode> mode_named(std::string_view name);
 

@@ -11,11 +11,12 @@ int run(Context& context, const Arguments& arguments);
 constexpr std::array<std::string_view, 2> kExamples{"mode", "mode plain"};
 constexpr CommandRecord kRecord{
     .name = "mode",
-    .usage = "mode [plain|json]",
+    .usage = "mode [plain|terminal|json]",
     .summary = "show or set how replies are shown",
     .help =
-        "plain is for people and echoes what is typed. json has no echo and no prompt, and "
-        "answers each command with one line of JSON.",
+        "plain is for people and echoes what is typed. terminal is for people at a terminal "
+        "that obeys escape sequences. json has no echo and no prompt, and answers each command "
+        "with one line of JSON.",
     .options = {},
     .examples = kExamples,
     .min_arguments = 0,

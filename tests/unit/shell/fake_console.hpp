@@ -41,6 +41,13 @@ class FakeConsole final : public Console {
     return std::exchange(interrupted_, false);
   }
 
+  /// Time passes, and no more than that.
+  void wait(std::uint64_t microseconds) override { waited_us_ += microseconds; }
+  void set_raw(bool raw) override { raw_ = raw; }
+  [[nodiscard]] bool raw() const { return raw_; }
+  /// For how long the shell has waited, in microseconds.
+  [[nodiscard]] std::uint64_t waited_us() const { return waited_us_; }
+
   void send(std::string_view bytes) {
     for (const char c : bytes) input_.push_back(static_cast<std::uint8_t>(c));
   }
@@ -72,6 +79,8 @@ class FakeConsole final : public Console {
   std::string output_;
   std::size_t written_ = 0;
   std::size_t checks_ = 0;
+  std::uint64_t waited_us_ = 0;
+  bool raw_ = false;
   bool interrupted_ = false;
   std::string mark_;
   std::function<void()> call_;

@@ -299,6 +299,8 @@ class MeddlingConsole final : public Console {
     std::exchange(meddle_, nullptr)();
   }
   bool take_interrupt() override { return false; }
+  void wait(std::uint64_t) override {}
+  void set_raw(bool) override {}
 
   [[nodiscard]] JsonReply reply() const {
     const std::string lines = test::with_plain_newlines(output_);

@@ -44,7 +44,7 @@ class FakePlatform final : public Platform {
 
   explicit FakePlatform(FakeConsole& console) : console_(console) {}
 
-  std::uint64_t uptime_us() override { return kUptime; }
+  std::uint64_t uptime_us() override { return kUptime + console_.waited_us(); }
   /// Each look costs 10 microseconds, 100 cycles and 50 instructions.
   Counts counts() override {
     ++looks_;
