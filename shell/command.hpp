@@ -30,7 +30,7 @@ struct Completes {
     workload,  ///< A workload that can be played.
   };
   Kind kind = Kind::nothing;
-  std::span<const std::string_view> values;
+  std::span<const std::string_view> values = {};
 };
 
 /// An option of one letter, with a value where `value_name` is not empty.

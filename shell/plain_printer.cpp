@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kNameWidth = 22;
 constexpr std::size_t kItemIndent = 10;
+constexpr std::size_t kPageIndent = 4;
 
 /// From empty to full; the ends stand for exactly empty and exactly full.
 constexpr std::string_view kShades = ".:-=+*%#";
@@ -79,6 +80,12 @@ void PlainPrinter::field(std::string_view name, const Value& value) {
     case Place::item:
       item_field(name, value);
       break;
+    case Place::page:
+      page_field(value);
+      break;
+    case Place::page_list:
+      page_list_field(value);
+      break;
   }
   first_ = false;
 }
@@ -110,10 +117,14 @@ void PlainPrinter::wrapped(std::string_view text, std::size_t indent) {
 }
 
 void PlainPrinter::begin_list(std::string_view name, std::span<const Column> columns) {
-  place_ = columns.empty() ? Place::item : Place::table;
   list_name_ = name;
   columns_ = columns;
   items_ = 0;
+  if (place_ == Place::page) {
+    place_ = Place::page_list;
+    return;
+  }
+  place_ = columns.empty() ? Place::item : Place::table;
   if (!first_) format(out_, "{}:\n", name);
 }
 
@@ -180,9 +191,16 @@ void PlainPrinter::words(std::span<const std::uint32_t> words) {
   }
 }
 
-void PlainPrinter::end_item() { out_.write("\n"); }
+void PlainPrinter::end_item() {
+  if (place_ != Place::page_list || !columns_.empty()) out_.write("\n");
+}
 
 void PlainPrinter::end_list() {
+  if (place_ == Place::page_list) {
+    if (columns_.empty()) out_.write("\n");
+    place_ = Place::page;
+    return;
+  }
   if (items_ == 0) format(out_, "{}none\n", first_ ? "" : "  ");
   place_ = Place::top;
   first_ = false;
@@ -214,6 +232,53 @@ void PlainPrinter::line(std::string_view, std::string_view text) {
   write_safely(out_, text);
   out_.write("\n");
   first_ = false;
+}
+
+void PlainPrinter::heading(std::string_view text, std::string_view lead) {
+  format(out_, "{}{}\n", first_ ? "" : "\n", text);
+  place_ = Place::page;
+  lead_ = lead;
+}
+
+void PlainPrinter::page_field(const Value& value) {
+  std::size_t indent = kPageIndent;
+  pad(indent);
+  if (!lead_.empty()) {
+    format(out_, "{} - ", lead_);
+    indent += lead_.size() + 3;
+    lead_ = {};
+  }
+  Text text;
+  write_value(text, value);
+  wrapped(text.view(), indent);
+  out_.write("\n");
+}
+
+/// An item is a line of its own, its fields in columns; without columns, it follows
+/// the one before.
+void PlainPrinter::page_list_field(const Value& value) {
+  Text text;
+  write_value(text, value);
+  if (columns_.empty()) {
+    if (items_ > 1) {
+      out_.write(", ");
+    } else {
+      pad(kPageIndent);
+    }
+    out_.write(text.view());
+    return;
+  }
+  if (fields_ == 0) {
+    pad(kPageIndent);
+    column_ = kPageIndent;
+  }
+  if (fields_ + 1 < columns_.size()) {
+    column_ += columns_[fields_].width + 2;
+    table_cell(text.view());
+    return;
+  }
+  if (fields_ > 0) out_.write("  ");
+  wrapped(text.view(), column_);
 }
 
 void PlainPrinter::progress(std::string_view text) { format(out_, "{}\n", text); }

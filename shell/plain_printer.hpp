@@ -28,10 +28,11 @@ class PlainPrinter final : public ReplyPrinter {
   void cell(const Cell& cell) override;
   void end_cells() override;
   void line(std::string_view name, std::string_view text) override;
+  void heading(std::string_view text, std::string_view lead) override;
   void progress(std::string_view text) override;
 
  private:
-  enum class Place : std::uint8_t { top, table, item };
+  enum class Place : std::uint8_t { top, table, item, page, page_list };
   using Text = FixedText<4200>;  // A command line of 1024 bytes, each shown as \\xNN.
 
   void show_error(int status, std::string_view kind, std::string_view message,
@@ -41,6 +42,8 @@ class PlainPrinter final : public ReplyPrinter {
   void top_field(std::string_view name, const Value& value);
   void table_field(const Value& value);
   void item_field(std::string_view name, const Value& value);
+  void page_field(const Value& value);
+  void page_list_field(const Value& value);
   void table_header();
   void table_cell(std::string_view text);
   void pad(std::size_t columns);
@@ -51,6 +54,7 @@ class PlainPrinter final : public ReplyPrinter {
   Place place_ = Place::top;
   bool first_ = true;  // Nothing of this reply was shown yet.
   std::string_view list_name_;
+  std::string_view lead_;  // Of the page's section, before its first field.
   std::span<const Column> columns_;
   std::size_t items_ = 0;
   std::size_t fields_ = 0;  // Of this item.

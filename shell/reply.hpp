@@ -115,6 +115,11 @@ class Reply {
   /// The answer is one text, shown as it is; for scripts it is a field.
   virtual void line(std::string_view name, std::string_view text) = 0;
 
+  /// A page to read: what follows, up to the next heading, stands below this one, with
+  /// `lead` before the first field and without the names of fields and lists. Items of
+  /// a list without columns become one line. For people only, and no part of the answer.
+  virtual void heading(std::string_view /*text*/, std::string_view /*lead*/ = {}) {}
+
   /// How far long work has come. For people only, and no part of the answer.
   virtual void progress(std::string_view) {}
 

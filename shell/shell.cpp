@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "shell/help_page.hpp"
 #include "shell/human_size.hpp"
 
 namespace heapscope::shell {
@@ -261,6 +262,10 @@ int Shell::call(const CommandRecord& command, std::span<const std::string_view> 
     const std::string_view word = arguments.error().word;
     switch (arguments.error().kind) {
       case Arguments::Error::Kind::unknown_option:
+        if (word == "--help" || word == "-h") {
+          show_help_page(reply, command);
+          return kSuccess;
+        }
         return reply.refuse(command.usage, "unknown option {}", word);
       case Arguments::Error::Kind::missing_value:
         return reply.refuse(command.usage, "{} needs a value", word);

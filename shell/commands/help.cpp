@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "shell/help_page.hpp"
 #include "shell/shell.hpp"
 
 namespace heapscope::shell {
@@ -10,13 +11,19 @@ namespace {
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"help", "help alloc"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::topic}};
+constexpr std::array<std::string_view, 1> kRelated{"version"};
 constexpr CommandRecord kRecord{
     .name = "help",
     .usage = "help [NAME]",
     .summary = "list the commands, or explain one",
-    .help = "Without a name, lists all commands; in the panic shell, those that it runs.",
+    .help =
+        "Without a name, lists all commands; in the panic shell, those that it runs. With one, "
+        "explains it; `NAME --help` does the same.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 1,
     .safe_in_panic = true,
@@ -27,10 +34,6 @@ constexpr CommandRecord kRecord{
 constexpr std::array kColumns{
     Column{.name = "name", .width = 10},
     Column{.name = "summary"},
-};
-constexpr std::array kOptionColumns{
-    Column{.name = "option", .width = 13},
-    Column{.name = "help"},
 };
 
 /// The command that follows `name` in alphabetical order, or null.
@@ -57,36 +60,6 @@ void list_all(Context& context) {
   reply.end_list();
 }
 
-void list_options(Reply& reply, std::span<const OptionRecord> options) {
-  if (options.empty()) return;
-  reply.begin_list("options", kOptionColumns);
-  for (const OptionRecord& option : options) {
-    FixedText<32> shown;
-    format(shown, "-{}{}{}", option.letter, option.value_name.empty() ? "" : " ",
-           option.value_name);
-    reply.begin_item();
-    reply.field("option", Value::text(shown.view()));
-    reply.field("help", Value::text(option.help));
-    reply.end_item();
-  }
-  reply.end_list();
-}
-
-void explain(Reply& reply, const CommandRecord& command) {
-  reply.field("usage", Value::text(command.usage));
-  reply.field("summary", Value::text(command.summary));
-  reply.field("help", Value::text(command.help));
-  list_options(reply, command.options);
-  constexpr std::array kExampleColumns{Column{.name = "example"}};
-  reply.begin_list("examples", kExampleColumns);
-  for (const std::string_view example : command.examples) {
-    reply.begin_item();
-    reply.field("example", Value::text(example));
-    reply.end_item();
-  }
-  reply.end_list();
-}
-
 int run(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) {
     list_all(context);
@@ -96,7 +69,7 @@ int run(Context& context, const Arguments& arguments) {
   if (command == nullptr) {
     return context.reply.fail("unknown-command", "there is no command {}; try help", arguments[0]);
   }
-  explain(context.reply, *command);
+  show_help_page(context.reply, *command);
   return kSuccess;
 }
 

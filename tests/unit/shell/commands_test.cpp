@@ -169,10 +169,10 @@ TEST(HelpCommand, ExplainsEveryCommand) {
     EXPECT_EQ(rig.status(), "0");
     EXPECT_NE(output.find(command->usage), std::string::npos) << output;
     for (const std::string_view example : command->examples) {
-      EXPECT_NE(output.find("\n" + std::string(example) + "\n"), std::string::npos) << output;
+      EXPECT_NE(output.find("\n    " + std::string(example) + "\n"), std::string::npos) << output;
     }
     for (const OptionRecord& option : command->options) {
-      EXPECT_NE(output.find(std::string("\n-") + option.letter), std::string::npos) << output;
+      EXPECT_NE(output.find(std::string("\n    -") + option.letter), std::string::npos) << output;
       EXPECT_NE(output.find(option.help), std::string::npos) << output;
     }
     rig.set_mode(Mode::json);
@@ -181,7 +181,75 @@ TEST(HelpCommand, ExplainsEveryCommand) {
     EXPECT_EQ(reply.result["help"].text(), command->help);
     EXPECT_EQ(reply.result["examples"].size(), command->examples.size());
     EXPECT_EQ(reply.result.has("options"), !command->options.empty());
+    ASSERT_EQ(reply.result.has("related"), !command->related.empty());
+    for (std::size_t i = 0; i < command->related.size(); ++i) {
+      EXPECT_EQ(reply.result["related"][i]["name"].text(), command->related[i]);
+      EXPECT_NE(command->related[i], command->name);
+    }
   }
+}
+
+TEST(HelpCommand, IsAPageUnderHeadings) {
+  ShellRig rig;
+  EXPECT_EQ(rig.plain("help alloc; echo next"),
+            "NAME\n"
+            "    alloc - allocate blocks\n"
+            "\n"
+            "SYNOPSIS\n"
+            "    alloc SIZE [ALIGN] [-n COUNT] [-t TAG] [-f BYTE]\n"
+            "\n"
+            "DESCRIPTION\n"
+            "    Allocates SIZE bytes aligned to ALIGN (16 if not given) and prints the\n"
+            "    block's handle, its address, and how many bytes were granted.\n"
+            "\n"
+            "OPTIONS\n"
+            "    -n COUNT       that many blocks, all or none\n"
+            "    -t TAG         a name to list and free them by\n"
+            "    -f BYTE        fill them with this byte\n"
+            "\n"
+            "EXAMPLES\n"
+            "    alloc 64\n"
+            "    alloc 100 4096 -t page\n"
+            "    alloc 1K -n 8 -f 0xaa\n"
+            "\n"
+            "SEE ALSO\n"
+            "    free, heapmap, stats\n"
+            "next\n");
+}
+
+TEST(HelpCommand, HasNoHeadingWithoutAnythingBelowIt) {
+  ShellRig rig;
+  EXPECT_EQ(rig.plain("help uptime").find("OPTIONS"), std::string::npos);
+  EXPECT_NE(rig.plain("help uptime").find("DESCRIPTION"), std::string::npos);
+}
+
+TEST(HelpOption, ShowsThePageOfEveryCommand) {
+  for (const CommandRecord* command : commands()) {
+    if (command->takes_words_as_they_are) continue;
+    ShellRig rig;
+    const auto before = test::state_of(rig);
+    const std::string name(command->name);
+    const std::string page = rig.plain("help " + name);
+    for (const std::string_view words : {" --help", " -h", " 1 2 3 --help", " -h -Z"}) {
+      EXPECT_EQ(rig.plain(name + std::string(words)), page) << words;
+      EXPECT_EQ(rig.status(), "0");
+    }
+    rig.set_mode(Mode::json);
+    const JsonReply reply = rig.json(name + " --help");
+    EXPECT_EQ(reply.command, name);
+    EXPECT_EQ(reply.result["help"].text(), command->help);
+    EXPECT_EQ(test::state_of(rig), before);
+    EXPECT_TRUE(rig.platform.events().empty()) << name;
+  }
+}
+
+TEST(HelpOption, IsOneOnlyWhereOptionsAre) {
+  ShellRig rig;
+  EXPECT_EQ(rig.plain("echo --help -h"), "--help -h\n");
+  EXPECT_EQ(rig.plain("free -t --help"), "error: no live block has the tag --help\n");
+  EXPECT_TRUE(rig.plain("free -- --help").starts_with("error: '--help' is neither"));
+  EXPECT_TRUE(rig.plain("alloc -Z --help").starts_with("error: unknown option -Z\n"));
+  EXPECT_TRUE(rig.plain("alloc --helpme").starts_with("error: unknown option --helpme\n"));
 }
 
 TEST(HelpCommand, OfWhatIsNoCommand) {
