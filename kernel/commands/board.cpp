@@ -18,6 +18,7 @@ using shell::Value;
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"board"};
+constexpr std::array<std::string_view, 3> kRelated{"version", "atags", "memmap"};
 constexpr CommandRecord kRecord{
     .name = "board",
     .usage = "board",
@@ -30,6 +31,7 @@ constexpr CommandRecord kRecord{
         "temperature limit; bits 16 to 19 say that it has happened since the board was reset.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

@@ -19,6 +19,7 @@ using shell::Value;
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"cores"};
+constexpr std::array<std::string_view, 2> kRelated{"stress", "crash"};
 constexpr CommandRecord kRecord{
     .name = "cores",
     .usage = "cores",
@@ -31,6 +32,7 @@ constexpr CommandRecord kRecord{
         "many pieces of work it has done. lock: of the heap, since the kernel started.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
     .safe_in_panic = true,
     .run = run,
 };

@@ -23,9 +23,20 @@ using shell::Context;
 int run_crash(Context& context, const Arguments& arguments);
 int run_panic(Context& context, const Arguments& arguments);
 
+constexpr std::array<std::string_view, 4> kCoreWords{"1", "2", "3", "all"};
 constexpr std::array kCrashOptions{
-    shell::OptionRecord{.letter = 'c', .value_name = "CORE", .help = "on core 1, 2 or 3, or all"},
+    shell::OptionRecord{
+        .letter = 'c',
+        .value_name = "CORE",
+        .help = "on core 1, 2 or 3, or all",
+        .completes = {.kind = shell::Completes::Kind::values, .values = kCoreWords}},
 };
+constexpr std::array<std::string_view, 12> kKindWords{
+    "read",      "write",   "jump",          "stack",  "undefined", "locked",
+    "allocator", "handler", "handler-stack", "delete", "heap",      "spin"};
+constexpr std::array kCrashArguments{
+    shell::Completes{.kind = shell::Completes::Kind::values, .values = kKindWords}};
+constexpr std::array<std::string_view, 2> kCrashRelated{"panic", "cores"};
 constexpr std::array<std::string_view, 4> kCrashExamples{
     "crash read", "crash read -c 2", "crash locked -c all", "crash heap; alloc 2000"};
 constexpr CommandRecord kCrash{
@@ -44,6 +55,8 @@ constexpr CommandRecord kCrash{
         "until the next reboot. With -c all, all four cores do it in the same moment.",
     .options = kCrashOptions,
     .examples = kCrashExamples,
+    .related = kCrashRelated,
+    .arguments = kCrashArguments,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_crash,
@@ -51,6 +64,8 @@ constexpr CommandRecord kCrash{
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegisteredCrash =
     &kCrash;
 
+constexpr std::array<std::string_view, 1> kPanicExamples{"panic"};
+constexpr std::array<std::string_view, 2> kPanicRelated{"crash", "reboot"};
 constexpr CommandRecord kPanic{
     .name = "panic",
     .usage = "panic",
@@ -59,7 +74,8 @@ constexpr CommandRecord kPanic{
         "Says why and who had called whom, and opens the panic shell. Nothing but reboot and "
         "poweroff leaves that.",
     .options = {},
-    .examples = {},
+    .examples = kPanicExamples,
+    .related = kPanicRelated,
     .run = run_panic,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegisteredPanic =

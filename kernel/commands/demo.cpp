@@ -29,6 +29,11 @@ constexpr std::array kOptions{
 };
 constexpr std::array<std::string_view, 3> kExamples{"demo vector", "demo map 20 -v",
                                                     "demo set 10000"};
+constexpr std::array<std::string_view, 4> kContainers{"vector", "string", "map", "set"};
+constexpr std::array kArguments{
+    shell::Completes{.kind = shell::Completes::Kind::values, .values = kContainers},
+    shell::Completes{}};
+constexpr std::array<std::string_view, 3> kRelated{"alloc", "stats", "selftest"};
 constexpr CommandRecord kRecord{
     .name = "demo",
     .usage = "demo vector|string|map|set [COUNT] [-v]",
@@ -40,6 +45,8 @@ constexpr CommandRecord kRecord{
         "Blocks of one size in a row are one line, with the first one's address.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = 2,
     .run = run,

@@ -12,6 +12,9 @@ using shell::Value;
 int run(shell::Context& context, const shell::Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"dump 0x80000", "dump 0x80000 64"};
+constexpr std::array kArguments{shell::Completes{.kind = shell::Completes::Kind::block},
+                                shell::Completes{}};
+constexpr std::array<std::string_view, 2> kRelated{"peek", "heapmap"};
 constexpr shell::CommandRecord kRecord{
     .name = "dump",
     .usage = "dump ADDRESS [LENGTH]",
@@ -21,6 +24,8 @@ constexpr shell::CommandRecord kRecord{
         "byte.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = 2,
     .safe_in_panic = true,

@@ -12,6 +12,9 @@ int run(shell::Context& context, const shell::Arguments& arguments);
 
 constexpr std::array kOptions{kWidthOption};
 constexpr std::array<std::string_view, 1> kExamples{"fill a1 64 0xaa -w 1"};
+constexpr std::array kArguments{shell::Completes{.kind = shell::Completes::Kind::block},
+                                shell::Completes{}};
+constexpr std::array<std::string_view, 2> kRelated{"poke", "dump"};
 constexpr shell::CommandRecord kRecord{
     .name = "fill",
     .usage = "fill ADDRESS LENGTH VALUE [-w BYTES]",
@@ -21,6 +24,8 @@ constexpr shell::CommandRecord kRecord{
         "be a handle.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 3,
     .max_arguments = 3,
     .run = run,

@@ -2,6 +2,7 @@
 // and accesses of exactly that width.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -11,8 +12,12 @@
 namespace heapscope::kernel {
 
 /// The option that gives the width of an access, and what it is without it.
+inline constexpr std::array<std::string_view, 4> kWidths{"1", "2", "4", "8"};
 inline constexpr shell::OptionRecord kWidthOption{
-    .letter = 'w', .value_name = "BYTES", .help = "the width of each access: 1, 2, 4 or 8"};
+    .letter = 'w',
+    .value_name = "BYTES",
+    .help = "the width of each access: 1, 2, 4 or 8",
+    .completes = {.kind = shell::Completes::Kind::values, .values = kWidths}};
 inline constexpr std::uint64_t kDefaultWidth = 4;
 
 /// The address that a word names, a handle's or a number; nothing where it names

@@ -12,6 +12,8 @@ int run(shell::Context& context, const shell::Arguments& arguments);
 
 constexpr std::array kOptions{kWidthOption};
 constexpr std::array<std::string_view, 2> kExamples{"peek 0x80000", "peek 0x80000 -w 8"};
+constexpr std::array kArguments{shell::Completes{.kind = shell::Completes::Kind::block}};
+constexpr std::array<std::string_view, 2> kRelated{"poke", "dump"};
 constexpr shell::CommandRecord kRecord{
     .name = "peek",
     .usage = "peek ADDRESS [-w BYTES]",
@@ -21,6 +23,8 @@ constexpr shell::CommandRecord kRecord{
         "where nothing is mapped is reported and does no harm.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = 1,
     .safe_in_panic = true,

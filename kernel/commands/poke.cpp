@@ -12,6 +12,9 @@ int run(shell::Context& context, const shell::Arguments& arguments);
 
 constexpr std::array kOptions{kWidthOption};
 constexpr std::array<std::string_view, 1> kExamples{"poke a1 0xdeadbeef"};
+constexpr std::array kArguments{shell::Completes{.kind = shell::Completes::Kind::block},
+                                shell::Completes{}};
+constexpr std::array<std::string_view, 2> kRelated{"peek", "fill"};
 constexpr shell::CommandRecord kRecord{
     .name = "poke",
     .usage = "poke ADDRESS VALUE [-w BYTES]",
@@ -22,6 +25,8 @@ constexpr shell::CommandRecord kRecord{
         "becomes of it.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 2,
     .max_arguments = 2,
     .run = run,

@@ -23,6 +23,7 @@ using shell::Value;
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"selftest"};
+constexpr std::array<std::string_view, 2> kRelated{"demo", "stress"};
 constexpr CommandRecord kRecord{
     .name = "selftest",
     .usage = "selftest",
@@ -32,6 +33,7 @@ constexpr CommandRecord kRecord{
         "watched heap, and checks that the heap is afterwards as it was before.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

@@ -36,6 +36,7 @@ constexpr std::array kOptions{
 };
 constexpr std::array<std::string_view, 3> kExamples{"stress", "stress -c 2 -n 10000",
                                                     "stress -n 1_000_000 -s 1"};
+constexpr std::array<std::string_view, 3> kRelated{"cores", "replay", "selftest"};
 constexpr CommandRecord kRecord{
     .name = "stress",
     .usage = "stress [-c CORES] [-n OPERATIONS] [-s SEED]",
@@ -49,6 +50,7 @@ constexpr CommandRecord kRecord{
         "after Ctrl-C; the bump allocator does not get their memory back.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

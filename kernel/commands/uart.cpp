@@ -16,6 +16,7 @@ using shell::Value;
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"uart"};
+constexpr std::array<std::string_view, 2> kRelated{"board", "version"};
 constexpr CommandRecord kRecord{
     .name = "uart",
     .usage = "uart",
@@ -29,6 +30,7 @@ constexpr CommandRecord kRecord{
         "input behind this command.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
     .safe_in_panic = true,
     .run = run,
 };

@@ -14,11 +14,15 @@ int run(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 'n', .value_name = "COUNT", .help = "that many blocks, all or none"},
-    OptionRecord{.letter = 't', .value_name = "TAG", .help = "a name to list and free them by"},
+    OptionRecord{.letter = 't',
+                 .value_name = "TAG",
+                 .help = "a name to list and free them by",
+                 .completes = {.kind = Completes::Kind::tag}},
     OptionRecord{.letter = 'f', .value_name = "BYTE", .help = "fill them with this byte"},
 };
 constexpr std::array<std::string_view, 3> kExamples{"alloc 64", "alloc 100 4096 -t page",
                                                     "alloc 1K -n 8 -f 0xaa"};
+constexpr std::array<std::string_view, 3> kRelated{"free", "heapmap", "stats"};
 constexpr CommandRecord kRecord{
     .name = "alloc",
     .usage = "alloc SIZE [ALIGN] [-n COUNT] [-t TAG] [-f BYTE]",
@@ -28,6 +32,7 @@ constexpr CommandRecord kRecord{
         "handle, its address, and how many bytes were granted.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
     .min_arguments = 1,
     .max_arguments = 2,
     .run = run,

@@ -11,6 +11,11 @@ int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 4> kExamples{"allocator", "allocator bump 64K",
                                                     "allocator first-fit 1M", "allocator bin all"};
+constexpr std::array<std::string_view, 3> kNames{"bump", "bin", "first-fit"};
+constexpr std::array<std::string_view, 1> kSizes{"all"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kNames},
+                                Completes{.kind = Completes::Kind::values, .values = kSizes}};
+constexpr std::array<std::string_view, 2> kRelated{"stats", "compare"};
 constexpr CommandRecord kRecord{
     .name = "allocator",
     .usage = "allocator [bump|bin|first-fit] [SIZE|all]",
@@ -20,6 +25,8 @@ constexpr CommandRecord kRecord{
         "size that the heap has now. All blocks are gone; their handles are not used again.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 2,
     .run = run,

@@ -13,6 +13,7 @@ constexpr std::array kOptions{
     OptionRecord{.letter = 'x', .value_name = {}, .help = "show the raw words as well"},
 };
 constexpr std::array<std::string_view, 2> kExamples{"atags", "atags -x"};
+constexpr std::array<std::string_view, 2> kRelated{"memmap", "board"};
 constexpr CommandRecord kRecord{
     .name = "atags",
     .usage = "atags [-x]",
@@ -22,6 +23,7 @@ constexpr CommandRecord kRecord{
         "with the sources that were not used, and the memory that was reported.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
     .safe_in_panic = true,
     .run = run,
 };

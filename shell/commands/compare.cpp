@@ -11,6 +11,8 @@ int run(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{kSeedOption, kOperationsOption};
 constexpr std::array<std::string_view, 2> kExamples{"compare uniform", "compare initrd"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::workload}};
+constexpr std::array<std::string_view, 3> kRelated{"replay", "allocator", "time"};
 constexpr CommandRecord kRecord{
     .name = "compare",
     .usage = "compare WORKLOAD|initrd [-s SEED] [-n OPERATIONS]",
@@ -21,6 +23,8 @@ constexpr CommandRecord kRecord{
         "1000 * peak_live_bytes / smallest_heap. `replay` lists the workloads.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

@@ -9,6 +9,7 @@ namespace {
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"echo hello", "echo $?"};
+constexpr std::array<std::string_view, 1> kRelated{"mode"};
 constexpr CommandRecord kRecord{
     .name = "echo",
     .usage = "echo [WORD...]",
@@ -18,6 +19,7 @@ constexpr CommandRecord kRecord{
         "0 success, 1 failed, 2 wrong usage, 127 unknown command.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
     .min_arguments = 0,
     .max_arguments = kMaxWords - 1,
     .takes_words_as_they_are = true,

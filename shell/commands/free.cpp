@@ -11,9 +11,14 @@ namespace {
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
-    OptionRecord{.letter = 't', .value_name = "TAG", .help = "all blocks that have this tag"},
+    OptionRecord{.letter = 't',
+                 .value_name = "TAG",
+                 .help = "all blocks that have this tag",
+                 .completes = {.kind = Completes::Kind::tag}},
 };
 constexpr std::array<std::string_view, 3> kExamples{"free a1", "free a2 a3", "free -t page"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::block}};
+constexpr std::array<std::string_view, 2> kRelated{"alloc", "heapmap"};
 constexpr CommandRecord kRecord{
     .name = "free",
     .usage = "free WHAT... | all | -t TAG",
@@ -23,6 +28,8 @@ constexpr CommandRecord kRecord{
         "none is.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = kMaxWords - 1,
     .run = run,

@@ -10,6 +10,7 @@ namespace {
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"memmap"};
+constexpr std::array<std::string_view, 2> kRelated{"atags", "heapmap"};
 constexpr CommandRecord kRecord{
     .name = "memmap",
     .usage = "memmap",
@@ -19,6 +20,7 @@ constexpr CommandRecord kRecord{
         "by address: the kernel, the heap, the handles that name its blocks, and what is free.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
     .safe_in_panic = true,
     .run = run,
 };

@@ -9,6 +9,9 @@ namespace {
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"mode", "mode plain"};
+constexpr std::array<std::string_view, 3> kNames{"plain", "terminal", "json"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kNames}};
+constexpr std::array<std::string_view, 2> kRelated{"echo", "help"};
 constexpr CommandRecord kRecord{
     .name = "mode",
     .usage = "mode [plain|terminal|json]",
@@ -19,6 +22,8 @@ constexpr CommandRecord kRecord{
         "with one line of JSON.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 1,
     .safe_in_panic = true,

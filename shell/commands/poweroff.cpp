@@ -9,13 +9,16 @@ namespace {
 
 int run(Context& context, const Arguments& arguments);
 
+constexpr std::array<std::string_view, 2> kExamples{"poweroff", "poweroff 3"};
+constexpr std::array<std::string_view, 1> kRelated{"reboot"};
 constexpr CommandRecord kRecord{
     .name = "poweroff",
     .usage = "poweroff [STATUS]",
     .summary = "stop the machine",
     .help = "Ends QEMU with exit status STATUS, 0 to 255 (0 if not given). A real board halts.",
     .options = {},
-    .examples = {},
+    .examples = kExamples,
+    .related = kRelated,
     .min_arguments = 0,
     .max_arguments = 1,
     .safe_in_panic = true,

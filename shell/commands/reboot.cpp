@@ -8,13 +8,16 @@ namespace {
 
 int run(Context& context, const Arguments& arguments);
 
+constexpr std::array<std::string_view, 1> kExamples{"reboot"};
+constexpr std::array<std::string_view, 1> kRelated{"poweroff"};
 constexpr CommandRecord kRecord{
     .name = "reboot",
     .usage = "reboot",
     .summary = "start the machine anew",
     .help = "Resets the board by its watchdog; the firmware loads the kernel again.",
     .options = {},
-    .examples = {},
+    .examples = kExamples,
+    .related = kRelated,
     .safe_in_panic = true,
     .run = run,
 };

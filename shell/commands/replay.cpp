@@ -13,6 +13,8 @@ constexpr std::array kOptions{
     OptionRecord{.letter = 'v', .value_name = {}, .help = "fill the blocks and verify them"}};
 constexpr std::array<std::string_view, 3> kExamples{"replay", "replay lognormal -s 7 -n 10000 -v",
                                                     "replay initrd"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::workload}};
+constexpr std::array<std::string_view, 3> kRelated{"compare", "stress", "stats"};
 constexpr CommandRecord kRecord{
     .name = "replay",
     .usage = "replay [WORKLOAD|initrd] [-s SEED] [-n OPERATIONS] [-v]",
@@ -23,6 +25,8 @@ constexpr CommandRecord kRecord{
         "did not fit.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 1,
     .run = run,

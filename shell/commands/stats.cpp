@@ -9,6 +9,7 @@ namespace {
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"stats"};
+constexpr std::array<std::string_view, 3> kRelated{"heapmap", "allocator", "alloc"};
 constexpr CommandRecord kRecord{
     .name = "stats",
     .usage = "stats",
@@ -19,6 +20,7 @@ constexpr CommandRecord kRecord{
         "largest_free / free. The bins are the size classes that hold free memory.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
     .safe_in_panic = true,
     .run = run,
 };

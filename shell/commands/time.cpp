@@ -9,6 +9,8 @@ namespace {
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"time stats", "time heapmap"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::command}};
+constexpr std::array<std::string_view, 2> kRelated{"uptime", "replay"};
 constexpr CommandRecord kRecord{
     .name = "time",
     .usage = "time COMMAND [WORD...]",
@@ -18,6 +20,8 @@ constexpr CommandRecord kRecord{
         "machine counts them, instructions. What the command prints is part of it.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = kMaxWords - 1,
     .takes_words_as_they_are = true,

@@ -9,6 +9,7 @@ namespace {
 int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"uptime"};
+constexpr std::array<std::string_view, 2> kRelated{"time", "version"};
 constexpr CommandRecord kRecord{
     .name = "uptime",
     .usage = "uptime",
@@ -16,6 +17,7 @@ constexpr CommandRecord kRecord{
     .help = "In microseconds.",
     .options = {},
     .examples = kExamples,
+    .related = kRelated,
     .safe_in_panic = true,
     .run = run,
 };

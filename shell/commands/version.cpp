@@ -12,6 +12,7 @@ constexpr std::array kOptions{
     OptionRecord{.letter = 'v', .value_name = {}, .help = "show what the boot took as well"},
 };
 constexpr std::array<std::string_view, 2> kExamples{"version", "version -v"};
+constexpr std::array<std::string_view, 2> kRelated{"board", "uptime"};
 constexpr CommandRecord kRecord{
     .name = "version",
     .usage = "version [-v]",
@@ -19,6 +20,7 @@ constexpr CommandRecord kRecord{
     .help = "Shows the version, the revision of the source, the compiler and the board.",
     .options = kOptions,
     .examples = kExamples,
+    .related = kRelated,
     .safe_in_panic = true,
     .run = run,
 };
