@@ -35,7 +35,7 @@ constexpr std::array kOptions{
         .letter = 's', .value_name = "SEED", .help = "repeat a run; default: another each time"},
 };
 constexpr std::array<std::string_view, 3> kExamples{"stress", "stress -c 2 -n 10000",
-                                                    "stress -n 1_000_000 -s 1"};
+                                                    "stress -n 20_000 -s 1"};
 constexpr std::array<std::string_view, 3> kRelated{"cores", "replay", "selftest"};
 constexpr CommandRecord kRecord{
     .name = "stress",

@@ -17,7 +17,7 @@ constexpr std::array kOptions{
     OptionRecord{.letter = 'b', .value_name = {}, .help = "list the blocks as well"},
 };
 constexpr std::array<std::string_view, 4> kExamples{"heapmap", "heapmap -w 32 -r 4",
-                                                    "heapmap a1 -b", "heapmap 0x4000000 64K"};
+                                                    "heapmap a1 -b", "heapmap 0x10000000 64K"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::block}, Completes{}};
 constexpr std::array<std::string_view, 3> kRelated{"alloc", "stats", "dump"};
 constexpr CommandRecord kRecord{

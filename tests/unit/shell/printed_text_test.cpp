@@ -57,7 +57,7 @@ const std::vector<std::string> kLines{
     "heapmap -b",
     "heapmap -w 32 -r 4",
     "heapmap a1 -b",
-    "heapmap 0x4000000 64K",
+    "heapmap 0x10000000 64K",
     "heapmap x",
     "atags",
     "atags -x",
