@@ -15,8 +15,8 @@ struct WalkStep {
   std::uint64_t generation = 0;
 };
 
-/// Every call takes the heap's lock once and holds it for a bounded time; to
-/// look at a whole heap, call in steps. Panics where the heap was not set up.
+/// Every call holds the heap's lock for a bounded time, and but for a reset() takes it
+/// once; to look at a whole heap, call in steps. Panics where the heap was not set up.
 class Heap {
  public:
   /// An address aligned to `layout.align` with at least `layout.size` bytes.
@@ -56,7 +56,8 @@ class Heap {
   [[nodiscard]] virtual bool can_reset(std::string_view allocator, Range range) const = 0;
   /// Starts anew: the named allocator on `range`. All blocks are gone. An
   /// unknown name or a range that is too small is `unsupported`, and changes
-  /// nothing.
+  /// nothing. It takes as long as the range is large, without the lock: nobody else may
+  /// use the heap meanwhile, and who does panics as before the first start.
   [[nodiscard]] virtual Result<void, HeapError> reset(std::string_view allocator, Range range) = 0;
 
  protected:

@@ -166,12 +166,13 @@ class LockedHeap final : public Heap {
 
   [[gnu::cold]] Result<void, HeapError> reset(std::string_view allocator, Range range) override {
     if (!can_reset(allocator, range)) return fail(HeapError::unsupported);
+    const AllocatorOperations* const chosen = choice(allocator);
+    close();
+    // Without the lock: the records of a large heap take long to make.
+    chosen->start(room_.data(), range);
     const Guard guard(lock_);
-    // What generation() adds begins at 0 again.
-    generation_ = generation() + 1;
     range_ = range;
-    operations_ = choice(allocator);
-    operations_->start(room_.data(), range);
+    operations_ = chosen;
     choose_way();
     return {};
   }
@@ -243,6 +244,16 @@ class LockedHeap final : public Heap {
     const Guard guard(lock_);
     ++generation_;
     return running().resize_in_place(room_.data(), address, layout, size);
+  }
+
+  /// From now on the heap is uninitialized.
+  [[gnu::cold]] void close() {
+    const Guard guard(lock_);
+    // What generation() adds begins at 0 again.
+    generation_ = generation() + 1;
+    range_ = {};
+    operations_ = nullptr;
+    choose_way();
   }
 
   /// The allocator that runs. The lock is held.

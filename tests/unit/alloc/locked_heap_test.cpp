@@ -348,7 +348,8 @@ struct CountingLock {
 class LockCount : public ::testing::Test {
  protected:
   LockCount() {
-    EXPECT_EQ(taken_by([&] { EXPECT_TRUE(heap_.reset("bin", region_.range())); }), 1);
+    // To end what was, and to let others at what is.
+    EXPECT_EQ(taken_by([&] { EXPECT_TRUE(heap_.reset("bin", region_.range())); }), 2);
   }
 
   /// How often `call` takes the lock, which it must have given back.
@@ -419,6 +420,17 @@ TEST(LockedHeapDeathTest, FreeingABlockWhileItIsReallocatedPanics) {
   MeddlingLock::countdown = 3;
   EXPECT_DEATH(static_cast<void>(heap.reallocate(block, kLayout, 500)),
                "reallocate: the block at 0x[0-9a-f]+ was freed meanwhile");
+}
+
+TEST(LockedHeapDeathTest, UsingAHeapThatIsBeingStartedPanics) {
+  const Region region(4096);
+  AnyHeap<MeddlingLock> heap;
+  ASSERT_TRUE(heap.reset("bin", region.range()));
+  MeddlingLock::meddle = [&] { static_cast<void>(heap.allocate(kLayout)); };
+  MeddlingLock::countdown = 2;
+  EXPECT_DEATH(static_cast<void>(heap.reset("bin", region.range())),
+               "the heap was used before it was initialized");
+  MeddlingLock::countdown = 0;
 }
 
 /// One of several threads that use a heap at once; each owns its blocks.
