@@ -62,7 +62,7 @@ constexpr std::uint64_t kProgressMicroseconds = 1'000'000;
 /// How long cores that are to stop may take.
 constexpr std::uint64_t kStopMicroseconds = 5'000'000;
 constexpr std::uint32_t kDozeMicroseconds = 100;
-constexpr std::size_t kExtentsAtOnce = 256;
+constexpr std::size_t kExtentsAtOnce = 8;
 
 constinit std::array<StressWorker, kCores> workers;
 constinit std::atomic<bool> stopping{false};

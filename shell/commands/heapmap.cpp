@@ -91,7 +91,7 @@ class Walker {
   Context& context_;
   Range range_;
   alloc::Address next_;
-  std::array<alloc::Extent, 32> extents_{};
+  std::array<alloc::Extent, 8> extents_{};
   std::size_t count_ = 0;
   std::size_t taken_ = 0;
   std::optional<std::uint64_t> generation_;
