@@ -11,14 +11,14 @@
 #include "alloc/hardened_allocator.hpp"
 #include "alloc/locked_heap.hpp"
 #include "base/panic.hpp"
-#include "kernel/spin_lock.hpp"
+#include "kernel/heap_lock.hpp"
 
 namespace heapscope::kernel {
 namespace {
 
 // Of those of one name the hardening decides which one runs.
 using KernelHeap =
-    alloc::LockedHeap<SpinLock, alloc::BinAllocator, alloc::BumpAllocator, alloc::FirstFitAllocator,
+    alloc::LockedHeap<HeapLock, alloc::BinAllocator, alloc::BumpAllocator, alloc::FirstFitAllocator,
                       alloc::UncheckedBinAllocator, alloc::Hardened<alloc::BinAllocator>>;
 
 // Made when they are first asked for, so that they take no room in the image. That
