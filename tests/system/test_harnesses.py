@@ -135,7 +135,8 @@ def test_the_repl_wrapper_of_pexpect() -> None:
 
         for line, output, status in [
                 ("echo hello", ["hello"], 0), ("free a1", ["error: there is no block a1"], 1),
-                ("mode xml", ["error: there is no mode 'xml'", "usage: mode [plain|terminal|json]"], 2),
+                ("free", ["error: free needs a handle, an address, all, or -t TAG",
+                          "usage: free WHAT... | all | -t TAG"], 2),
                 ("nosuch", ["unknown command: nosuch"], 127)]:
             assert run(line) == output
             assert run("echo $?") == [str(status)]
