@@ -27,6 +27,8 @@ class FixedText final : public TextSink {
     size_ += taken;
   }
   void clear() { size_ = 0; }
+  /// Keeps the first `size` bytes, where there are more.
+  void shorten(std::size_t size) { size_ = std::min(size, size_); }
   [[nodiscard]] std::string_view view() const { return {text_.data(), size_}; }
 
  private:

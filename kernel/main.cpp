@@ -205,6 +205,15 @@ class Machine final : public shell::Platform {
     describe_breakdown(fault.summary, *breakdown);
     return fault;
   }
+  bool take_notice(TextSink& out) override {
+    const uart::MiniUartCounters counters = serial().counters();
+    const std::uint64_t lost = counters.overruns + counters.ring_overflows;
+    const std::uint64_t since = lost - told_losses_;
+    if (since == 0) return false;
+    told_losses_ = lost;
+    format(out, "input was lost, {} times or bytes; uart tells more", since);
+    return true;
+  }
   void poweroff(std::uint8_t status) override {
     serial().flush();
     power_off(status);
@@ -218,6 +227,7 @@ class Machine final : public shell::Platform {
   Stopwatch started_;
   std::string_view board_;
   shell::Counts boot_counts_;
+  std::uint64_t told_losses_ = 0;
 };
 
 /// Starts the heap that the command line asks for, or else the default one.
@@ -272,11 +282,13 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
   const Regions regions(boot);
   const shell::BootOptions options = shell::read_boot_options(boot.command_line);
   shell::HandleTable handles;
+  shell::History history;
   shell::HeapSetup setup(heap(), handles, memory.largest_free());
   const std::string_view heap_problem = start_heap(setup, options);
   shell::Environment environment{.heap = heap(),
                                  .trial_heap = trial_heap(),
                                  .handles = handles,
+                                 .history = history,
                                  .setup = setup,
                                  .platform = machine,
                                  .boot = boot,
@@ -284,6 +296,7 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
                                  .regions = regions.all()};
   shell::Shell shell(environment, serial(), options.mode.value_or(shell::Mode::plain));
   enable_panic_shell(environment, shell);
+  if (!options.mode) shell.probe_terminal();
   shell.greet();
   report_problems(shell, options, heap_problem);
   machine.note_end_of_boot();

@@ -96,7 +96,10 @@ void report() {
 }
 
 void run_panic_shell() {
-  shell::Shell shell(*environment, serial(), usual_shell->mode(), shell::Purpose::panic);
+  // Without escape sequences there is less that can go wrong.
+  const bool json = usual_shell->mode() == shell::Mode::json;
+  shell::Shell shell(*environment, serial(), json ? shell::Mode::json : shell::Mode::plain,
+                     shell::Purpose::panic);
   shell.prompt();
   for (;;) {
     if (!shell.poll()) yield();

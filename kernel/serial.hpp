@@ -89,6 +89,7 @@ class Serial final : public shell::Console {
     if (polled_) flush();
   }
   [[nodiscard]] bool take_interrupt() override { return buffered_.take_attention(); }
+  [[nodiscard]] bool has_input() override { return buffered_.waiting() != 0; }
   /// Waits for the next interrupt, unless input waits already.
   void wait();
   void wait(std::uint64_t microseconds) override;

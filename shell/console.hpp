@@ -17,6 +17,8 @@ class Console {
   /// Whether Ctrl-C has arrived since the last call. It is not among the bytes
   /// of read(), and what had been typed before it is gone.
   [[nodiscard]] virtual bool take_interrupt() = 0;
+  /// Whether read() would give a byte.
+  [[nodiscard]] virtual bool has_input() = 0;
   /// Waits until something may have arrived, for so many microseconds at most; it
   /// may also return sooner for no reason.
   virtual void wait(std::uint64_t microseconds) = 0;

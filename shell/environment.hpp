@@ -10,6 +10,7 @@
 #include "base/range.hpp"
 #include "shell/handle_table.hpp"
 #include "shell/heap_setup.hpp"
+#include "shell/history.hpp"
 #include "shell/platform.hpp"
 
 namespace heapscope::shell {
@@ -27,6 +28,7 @@ struct Environment {
   /// started, and left like that.
   alloc::Heap& trial_heap;
   HandleTable& handles;
+  History& history;
   HeapSetup& setup;
   Platform& platform;
   const atags::BootInfo& boot;

@@ -55,6 +55,12 @@ class HandleTable {
   /// The tag's number; the tag is kept as long as a handle has it.
   [[nodiscard]] Result<TagId, TagError> tag(std::string_view name);
 
+  /// The tag of that number, below kMaxTags; empty where no handle has it.
+  [[nodiscard]] std::string_view tag_name(TagId id) const {
+    const TagEntry& entry = tags_[id];
+    return {entry.name.data(), entry.uses != 0 ? entry.length : std::size_t{0}};
+  }
+
   /// Names a block; nothing where the table is full.
   std::optional<Handle> add(alloc::Address address, std::uint64_t size, std::uint64_t align,
                             TagId tag);

@@ -1,33 +1,9 @@
 // JSON, written as it comes: nothing is collected, however long the answer.
 #include "shell/json_printer.hpp"
 
+#include "shell/utf8.hpp"
+
 namespace heapscope::shell {
-namespace {
-
-/// The length of the valid UTF-8 sequence at the start of `text`; 0 where there
-/// is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  const std::size_t length = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-  if (length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if (length < 3) return length;
-  // Overlong forms, surrogates and what lies beyond U+10FFFF.
-  const bool wrong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f) ||
-                     (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f);
-  return wrong ? 0 : length;
-}
-
-}  // namespace
-
 void JsonPrinter::begin(std::string_view command) {
   command_ = command;
   begun_ = failed_ = comma_ = in_list_ = in_item_ = false;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "shell/human_size.hpp"
+#include "shell/utf8.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -11,6 +12,10 @@ namespace {
 constexpr std::size_t kNameWidth = 22;
 constexpr std::size_t kItemIndent = 10;
 constexpr std::size_t kPageIndent = 4;
+
+constexpr std::string_view kBold = "\x1b[1m";
+constexpr std::string_view kRed = "\x1b[31m";
+constexpr std::string_view kNormal = "\x1b[0m";
 
 /// From empty to full; the ends stand for exactly empty and exactly full.
 constexpr std::string_view kShades = ".:-=+*%#";
@@ -23,17 +28,33 @@ constexpr char shade(const Cell& cell) {
   return kShades[1 + cell.permille * between / 1000];
 }
 
-/// Text from outside may hold bytes that a terminal would obey, some of them
-/// beyond ASCII.
+/// Text from outside may hold bytes that a terminal would obey: U+0080 to U+009F are
+/// among them.
 void write_safely(TextSink& out, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f) {
-      out.write({&c, 1});
-    } else {
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    std::size_t length = utf8_length(text);
+    const bool control = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+    if (length == 0 || control || byte < 0x20 || byte == 0x7f) {
+      length = 1;
       format(out, "\\x{:02x}", byte);
+    } else {
+      out.write(text.substr(0, length));
     }
+    text.remove_prefix(length);
   }
+}
+
+/// How many bytes of a text are characters in the first `columns` columns, one at least.
+std::size_t bytes_in(std::string_view text, std::size_t columns) {
+  std::size_t bytes = 0;
+  while (bytes < text.size()) {
+    const Character character = first_character(text.substr(bytes));
+    if (character.columns > columns && bytes != 0) break;
+    columns -= std::min(columns, character.columns);
+    bytes += character.bytes;
+  }
+  return bytes;
 }
 
 void write_value(TextSink& out, const Value& value) {
@@ -65,6 +86,7 @@ void write_value(TextSink& out, const Value& value) {
 }  // namespace
 
 void PlainPrinter::begin(std::string_view) {
+  out_.open();
   place_ = Place::top;
   first_ = true;
 }
@@ -105,13 +127,14 @@ void PlainPrinter::top_field(std::string_view name, const Value& value) {
 
 /// Writes text whose first line begins at column `indent`.
 void PlainPrinter::wrapped(std::string_view text, std::size_t indent) {
-  const std::size_t room = kColumns - 1 - indent;
-  while (text.size() > room) {
-    const std::size_t blank = text.substr(0, room).rfind(' ');
-    const std::size_t taken = blank == std::string_view::npos ? room : blank + 1;
-    format(out_, "{}\n", text.substr(0, blank == std::string_view::npos ? room : blank));
+  const std::size_t room = style_.columns > indent + 1 ? style_.columns - 1 - indent : 1;
+  while (columns_of(text) > room) {
+    const std::size_t fitting = bytes_in(text, room);
+    const std::size_t blank = text.substr(0, fitting).rfind(' ');
+    const bool broken = blank == std::string_view::npos;
+    format(out_, "{}\n", text.substr(0, broken ? fitting : blank));
     pad(indent);
-    text.remove_prefix(taken);
+    text.remove_prefix(broken ? fitting : blank + 1);
   }
   out_.write(text);
 }
@@ -125,14 +148,16 @@ void PlainPrinter::begin_list(std::string_view name, std::span<const Column> col
     return;
   }
   place_ = columns.empty() ? Place::item : Place::table;
-  if (!first_) format(out_, "{}:\n", name);
+  if (first_) return;
+  in_style(kBold, name);
+  out_.write(":\n");
 }
 
 void PlainPrinter::table_cell(std::string_view text) {
   const Column column = fields_ < columns_.size() ? columns_[fields_] : Column{};
   const bool last = fields_ + 1 >= columns_.size();
   if (fields_++ > 0) out_.write("  ");
-  const std::size_t missing = column.width - std::min(column.width, text.size());
+  const std::size_t missing = column.width - std::min(column.width, columns_of(text));
   if (column.right) pad(missing);
   out_.write(text);
   if (!column.right && !last) pad(missing);
@@ -140,8 +165,16 @@ void PlainPrinter::table_cell(std::string_view text) {
 
 void PlainPrinter::table_header() {
   fields_ = 0;
+  if (style_.colour) out_.write(kBold);
   for (const Column& column : columns_) table_cell(column.name);
+  if (style_.colour) out_.write(kNormal);
   out_.write("\n");
+}
+
+void PlainPrinter::in_style(std::string_view sequence, std::string_view text) {
+  if (style_.colour) out_.write(sequence);
+  out_.write(text);
+  if (style_.colour) out_.write(kNormal);
 }
 
 void PlainPrinter::pad(std::size_t columns) {
@@ -174,13 +207,13 @@ void PlainPrinter::item_field(std::string_view name, const Value& value) {
     column_ = std::max(kItemIndent - 1, text.view().size());
     return;
   }
-  if (column_ + 1 + text.view().size() >= kColumns && column_ > kItemIndent) {
+  if (column_ + 1 + columns_of(text.view()) >= style_.columns && column_ > kItemIndent) {
     out_.write("\n         ");
     column_ = kItemIndent - 1;
   }
   out_.write(" ");
   wrapped(text.view(), column_ + 1);
-  column_ += 1 + text.view().size();
+  column_ += 1 + columns_of(text.view());
 }
 
 void PlainPrinter::words(std::span<const std::uint32_t> words) {
@@ -235,7 +268,9 @@ void PlainPrinter::line(std::string_view, std::string_view text) {
 }
 
 void PlainPrinter::heading(std::string_view text, std::string_view lead) {
-  format(out_, "{}{}\n", first_ ? "" : "\n", text);
+  if (!first_) out_.write("\n");
+  in_style(kBold, text);
+  out_.write("\n");
   place_ = Place::page;
   lead_ = lead;
 }
@@ -293,11 +328,14 @@ void PlainPrinter::unknown_command(std::string_view name) {
 
 void PlainPrinter::show_error(int, std::string_view, std::string_view message,
                               std::string_view usage) {
-  out_.write("error: ");
+  out_.open();
+  in_style(kRed, "error:");
+  out_.write(" ");
   write_safely(out_, message);
   out_.write("\n");
   if (!usage.empty()) {
-    out_.write("usage: ");
+    in_style(kBold, "usage:");
+    out_.write(" ");
     wrapped(usage, 7);
     out_.write("\n");
   }

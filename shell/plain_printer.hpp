@@ -1,5 +1,5 @@
-// Replies as plain text for people: no escape sequence, at most 80 columns
-// wherever the data allows it.
+// Replies as text for people: without a style of its own no escape sequence, and at
+// most 80 columns wherever the data allows it.
 #pragma once
 
 #include "base/text_sink.hpp"
@@ -9,10 +9,18 @@ namespace heapscope::shell {
 
 class PlainPrinter final : public ReplyPrinter {
  public:
-  /// Columns that fields and lists are wrapped to.
-  static constexpr std::size_t kColumns = 80;
+  /// How it is to look.
+  struct Style {
+    std::size_t columns = 80;  ///< That fields and lists are wrapped to; 40 at least.
+    bool colour = false;       ///< Escape sequences set off headings and errors.
+  };
 
   explicit PlainPrinter(TextSink& out) : out_(out) {}
+
+  void set_style(const Style& style) { style_ = style; }
+  /// The rest of this answer is not wanted, apart from what went wrong. To be called
+  /// where a line has just ended.
+  void hush() { out_.close(); }
 
   void begin(std::string_view command) override;
   void end() override {}
@@ -33,6 +41,20 @@ class PlainPrinter final : public ReplyPrinter {
 
  private:
   enum class Place : std::uint8_t { top, table, item, page, page_list };
+  /// Lets text through, or not.
+  class Gate final : public TextSink {
+   public:
+    explicit Gate(TextSink& out) : out_(out) {}
+    void write(std::string_view text) override {
+      if (!closed_) out_.write(text);
+    }
+    void close() { closed_ = true; }
+    void open() { closed_ = false; }
+
+   private:
+    TextSink& out_;
+    bool closed_ = false;
+  };
   using Text = FixedText<4200>;  // A command line of 1024 bytes, each shown as \\xNN.
 
   void show_error(int status, std::string_view kind, std::string_view message,
@@ -49,8 +71,10 @@ class PlainPrinter final : public ReplyPrinter {
   void pad(std::size_t columns);
   void words(std::span<const std::uint32_t> words);
   void wrapped(std::string_view text, std::size_t indent);
+  void in_style(std::string_view sequence, std::string_view text);
 
-  TextSink& out_;
+  Gate out_;
+  Style style_;
   Place place_ = Place::top;
   bool first_ = true;  // Nothing of this reply was shown yet.
   std::string_view list_name_;

@@ -2,6 +2,7 @@
 #include "shell/shell.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "shell/help_page.hpp"
 #include "shell/human_size.hpp"
@@ -13,6 +14,12 @@ std::string_view without_leading_blanks(std::string_view text) {
   const std::size_t start = text.find_first_not_of(" \t");
   return start == std::string_view::npos ? std::string_view() : text.substr(start);
 }
+
+/// Asks a terminal where its cursor is; every VT100 answers.
+constexpr std::string_view kAskPosition = "\x1b[6n";
+
+constexpr std::size_t kPlainColumns = 80;
+constexpr std::size_t kFewestColumns = 40;
 
 /// A line split at the blank behind the "@TAG" that it begins with.
 struct Frame {
@@ -63,14 +70,16 @@ std::optional<Mode> mode_named(std::string_view name) {
 Shell::Shell(Environment& environment, Console& console, Mode mode, Purpose purpose)
     : environment_(environment),
       console_(console),
-      output_(console),
+      output_(console, this),
       plain_(output_),
       json_(output_),
-      reader_(console),
+      reader_(console, line_),
+      completion_(environment, *this),
+      editor_(console, line_, environment.history, completion_),
       mode_(mode),
       purpose_(purpose) {
-  reader_.set_echo(mode_ != Mode::json);
   reader_.set_start_column(prompt_text().size());
+  set_mode(mode);
 }
 
 ReplyPrinter& Shell::printer() {
@@ -80,7 +89,15 @@ ReplyPrinter& Shell::printer() {
 
 void Shell::set_mode(Mode mode) {
   mode_ = mode;
+  probing_ = false;
   reader_.set_echo(mode != Mode::json);
+  if (mode == Mode::terminal) editor_.ask_size();
+}
+
+void Shell::probe_terminal() {
+  probing_ = true;
+  console_.write(kAskPosition);
+  console_.write("\r");
 }
 
 void Shell::greet() {
@@ -105,6 +122,9 @@ void Shell::prompt() {
   if (mode_ == Mode::json) return;
   output_.begin_line();
   console_.write(prompt_text());
+  if (mode_ != Mode::terminal) return;
+  console_.write(line_.before_cursor());
+  editor_.begin(prompt_text());
 }
 
 bool Shell::interrupted() {
@@ -114,23 +134,81 @@ bool Shell::interrupted() {
 
 bool Shell::poll() {
   if (console_.take_interrupt()) cancel_line();
+  if (held_key_) {
+    act(*std::exchange(held_key_, std::nullopt));
+    return true;
+  }
   const auto byte = console_.read();
-  if (!byte) return false;
-  if (reader_.feed(*byte)) finish_line();
+  if (!byte) {
+    tell_notices();
+    if (mode_ == Mode::terminal) editor_.idle();
+    return false;
+  }
+  if (decoder_.after_escape() &&
+      environment_.platform.uptime_us() - escape_us_ >= KeyDecoder::kEscapeAloneUs) {
+    act(decoder_.end_escape());
+  }
+  if (const auto key = decoder_.feed(*byte)) act(*key);
+  if (decoder_.after_escape()) escape_us_ = environment_.platform.uptime_us();
   return true;
 }
 
+void Shell::act(const KeyPress& key) {
+  if (mode_ == Mode::terminal) {
+    if (editor_.take(key)) finish_line();
+    return;
+  }
+  if (probing_ && key.key == Key::position) return enter_terminal();
+  // Whoever sends escape sequences may understand them.
+  if (probing_ && key.size == 0 && key.key != Key::status && key.key != Key::invalid) {
+    console_.write(kAskPosition);
+  }
+  if (reader_.take(key)) finish_line();
+}
+
+/// The line stays as it is, typed so far as it may be.
+void Shell::enter_terminal() {
+  set_mode(Mode::terminal);
+  editor_.begin(prompt_text());
+}
+
+/// Nothing is told in the middle of a line that no escape sequence can take away.
+void Shell::tell_notices() {
+  if (mode_ == Mode::json || (mode_ == Mode::plain && !line_.empty())) return;
+  FixedText<160> notice;
+  if (!environment_.platform.take_notice(notice)) return;
+  if (mode_ == Mode::terminal) {
+    editor_.withdraw();
+  } else {
+    console_.write("\r\n");
+  }
+  format(output_, "notice: {}\n", notice.view());
+  prompt();
+}
+
 void Shell::cancel_line() {
-  reader_.begin();
-  if (mode_ == Mode::json) return;
-  console_.write("^C\r\n");
+  decoder_.reset();
+  held_key_.reset();
+  if (mode_ == Mode::terminal) {
+    editor_.cancel();
+  } else if (mode_ == Mode::plain) {
+    console_.write("^C\r\n");
+  }
+  line_.clear();
   prompt();
 }
 
 void Shell::finish_line() {
   interrupted_ = false;
-  execute(reader_.line(), reader_.too_long());
-  reader_.begin();
+  const bool framed = split_frame(line_.text()).line.data() != line_.text().data();
+  if (mode_ != Mode::json && !framed) environment_.history.add(line_.text());
+  const bool people = mode_ == Mode::terminal && !framed;
+  plain_.set_style({.columns = people ? std::max(editor_.columns(), kFewestColumns) : kPlainColumns,
+                    .colour = people});
+  if (people && !console_.has_input()) output_.allow_rows(editor_.rows() - 1, editor_.columns());
+  execute(line_.text(), line_.too_long());
+  output_.allow_rows(0, 0);
+  line_.clear();
   if (interrupted() && mode_ != Mode::json) {
     output_.begin_line();
     output_.write("^C\n");
@@ -138,24 +216,65 @@ void Shell::finish_line() {
   prompt();
 }
 
+/// After Ctrl-C the rest of what is for people is not shown; a line of JSON stays whole.
+bool Shell::line_ended() {
+  if (mode_ == Mode::json || answering_ == nullptr || !interrupted()) return true;
+  plain_.hush();
+  return false;
+}
+
+KeyPress Shell::wait_for_key() {
+  constexpr std::uint64_t kLookUs = 100'000;
+  for (;;) {
+    if (interrupted()) return {.key = Key::escape};
+    const auto byte = console_.read();
+    if (!byte) {
+      console_.wait(kLookUs);
+      if (decoder_.after_escape()) return decoder_.end_escape();
+      continue;
+    }
+    if (const auto key = decoder_.feed(*byte)) return *key;
+  }
+}
+
+/// A screenful: waits for somebody to have read it. Whoever types on is not kept waiting.
+void Shell::rows_used_up() {
+  if (console_.has_input()) return output_.allow_rows(0, 0);
+  const std::size_t columns = editor_.columns();
+  output_.allow_rows(0, 0);
+  console_.write("\x1b[7m-- more --\x1b[27m");
+  const KeyPress key = wait_for_key();
+  console_.write("\r\x1b[K");
+  const char letter = key.size == 1 ? key.byte() : '\0';
+  if (key.key == Key::escape || (key.key == Key::text && letter == 'q')) {
+    plain_.hush();
+  } else if (key.key == Key::enter || key.key == Key::down) {
+    output_.allow_rows(1, columns);
+  } else if ((key.key == Key::text && letter == ' ') || key.key == Key::page_down) {
+    output_.allow_rows(editor_.rows() - 1, columns);
+  } else {
+    held_key_ = key;
+  }
+}
+
 int Shell::execute(std::string_view line, bool too_long) {
   const auto [tag, text] = split_frame(line);
   const int status = tag.empty()
-                         ? run_commands(line, too_long || line.size() > LineReader::kMaxLine)
+                         ? run_commands(line, too_long || line.size() > LineBuffer::kMaxLine)
                          : run_framed(tag, text, too_long);
   stop_if_asked();
   return status;
 }
 
 int Shell::run_framed(std::string_view tag, std::string_view text, bool too_long) {
-  if (tag.size() == 1 || tag.size() > LineReader::kMaxTag + 1) {
+  if (tag.size() == 1 || tag.size() > LineBuffer::kMaxTag + 1) {
     return reject(tag, "bad-tag", "a frame's tag is 1 to 32 characters right behind the @");
   }
   output_.begin_line();
   format(output_, "{} BEGIN\n", tag);
   frame_ = tag;
   // The blank behind the tag belongs to the frame, not to the line.
-  const int status = run_commands(text, too_long || text.size() > LineReader::kMaxLine + 1);
+  const int status = run_commands(text, too_long || text.size() > LineBuffer::kMaxLine + 1);
   end_frame(status);
   return status;
 }

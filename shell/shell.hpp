@@ -6,9 +6,13 @@
 #include <string_view>
 
 #include "shell/command.hpp"
+#include "shell/completion.hpp"
 #include "shell/console.hpp"
 #include "shell/environment.hpp"
 #include "shell/json_printer.hpp"
+#include "shell/key_decoder.hpp"
+#include "shell/line_buffer.hpp"
+#include "shell/line_editor.hpp"
 #include "shell/line_reader.hpp"
 #include "shell/output.hpp"
 #include "shell/plain_printer.hpp"
@@ -25,7 +29,7 @@ enum class Purpose : std::uint8_t { usual, panic };
 [[nodiscard]] std::string_view mode_name(Mode mode);
 [[nodiscard]] std::optional<Mode> mode_named(std::string_view name);
 
-class Shell {
+class Shell final : private OutputWatcher {
  public:
   static constexpr std::string_view kPrompt = "heapscope> ";
   static constexpr std::string_view kPanicPrompt = "panic> ";
@@ -40,6 +44,10 @@ class Shell {
   void report(std::string_view source, std::string_view kind, std::string_view message);
   /// Shows the prompt, where the mode has one. Call before the first poll().
   void prompt();
+  /// Asks the terminal a question; once it has answered, plain mode becomes terminal
+  /// mode. For column 0 and before greet(), whose first line covers the question where it
+  /// is shown instead of understood. A key that sends an escape sequence repeats it.
+  void probe_terminal();
 
   /// Takes one byte that has arrived on the console and acts on it; false where
   /// there was none.
@@ -64,6 +72,10 @@ class Shell {
     return purpose_ == Purpose::usual || command.safe_in_panic;
   }
   [[nodiscard]] Mode mode() const { return mode_; }
+  /// Sends escape sequences, in terminal mode; nothing in the others.
+  void control_screen(std::string_view sequences) {
+    if (mode_ == Mode::terminal) console_.write(sequences);
+  }
   /// Changes the mode while `command` is answering, before it has answered
   /// anything. Returns what it answers through: going to json is answered in
   /// json already, and leaving it still is.
@@ -95,6 +107,12 @@ class Shell {
   void set_mode(Mode mode);
   void finish_line();
   void cancel_line();
+  void act(const KeyPress& key);
+  void enter_terminal();
+  void tell_notices();
+  [[nodiscard]] bool line_ended() override;
+  void rows_used_up() override;
+  [[nodiscard]] KeyPress wait_for_key();
   int execute(std::string_view line, bool too_long);
   int run_framed(std::string_view tag, std::string_view text, bool too_long);
   void stop_if_asked();
@@ -114,7 +132,14 @@ class Shell {
   Output output_;
   PlainPrinter plain_;
   JsonPrinter json_;
+  LineBuffer line_;
   LineReader reader_;
+  Completion completion_;
+  LineEditor editor_;
+  KeyDecoder decoder_;
+  std::optional<KeyPress> held_key_;  // Pressed while output was waiting.
+  std::uint64_t escape_us_ = 0;       // When the decoder got an Escape.
+  bool probing_ = false;  // An answer would show that there is a terminal.
   Words words_;
   Mode mode_;
   Purpose purpose_;

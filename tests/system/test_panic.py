@@ -282,12 +282,12 @@ def test_a_report_that_fails_still_leads_to_the_shell(
 
 def test_a_shell_that_fails_halts_in_the_end(
         own_machines: Machines, damaged: Callable[[str], Path]) -> None:
-    kernel = damaged("heapscope::shell::LineReader::feed(unsigned char)")
+    kernel = damaged("heapscope::shell::KeyDecoder::feed(unsigned char)")
     shell, _ = said_until(own_machines, kernel, PROMPT, "shell.run=panic")
     for _ in range(3):
         shell.send(b"x")
     said = shell.read_until(b"halted: the panic shell does not work\r\n")
-    assert said.count(b"and within the panic: undefined instruction by shell::LineReader") == 3
+    assert said.count(b"and within the panic: undefined instruction by shell::KeyDecoder") == 3
 
 
 def test_a_handler_that_fails_again_and_again_halts(

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -17,6 +19,8 @@ namespace heapscope::shell::test {
 
 class FakeConsole final : public Console {
  public:
+  static constexpr std::uint64_t kPatienceUs = 10'000'000'000;
+
   std::optional<std::uint8_t> read() override {
     if (input_.empty()) return std::nullopt;
     const std::uint8_t byte = input_.front();
@@ -41,8 +45,14 @@ class FakeConsole final : public Console {
     return std::exchange(interrupted_, false);
   }
 
+  [[nodiscard]] bool has_input() override { return !input_.empty(); }
   /// Time passes, and no more than that.
-  void wait(std::uint64_t microseconds) override { waited_us_ += microseconds; }
+  void wait(std::uint64_t microseconds) override {
+    waited_us_ += microseconds;
+    if (waited_us_ < kPatienceUs) return;
+    std::fputs("the shell waits for a key that nobody presses\n", stderr);
+    std::abort();
+  }
   void set_raw(bool raw) override { raw_ = raw; }
   [[nodiscard]] bool raw() const { return raw_; }
   /// For how long the shell has waited, in microseconds.

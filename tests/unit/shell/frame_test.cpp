@@ -16,7 +16,8 @@ TEST(Frame, SurroundsTheReply) {
   EXPECT_EQ(rig.plain("@t2 nope"), "@t2 BEGIN\nunknown command: nope\n@t2 END status=127\n");
   EXPECT_EQ(rig.plain("@t3 free a1"), "@t3 BEGIN\nerror: there is no block a1\n@t3 END status=1\n");
   EXPECT_EQ(rig.plain("@t4 mode x"),
-            "@t4 BEGIN\nerror: there is no mode 'x'\nusage: mode [plain|terminal|json]\n@t4 END status=2\n");
+            "@t4 BEGIN\nerror: there is no mode 'x'\nusage: mode [plain|terminal|json]\n@t4 END "
+            "status=2\n");
 }
 
 TEST(Frame, SurroundsJsonAsWell) {

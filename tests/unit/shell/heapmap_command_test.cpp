@@ -299,6 +299,7 @@ class MeddlingConsole final : public Console {
     std::exchange(meddle_, nullptr)();
   }
   bool take_interrupt() override { return false; }
+  bool has_input() override { return false; }
   void wait(std::uint64_t) override {}
   void set_raw(bool) override {}
 
@@ -320,6 +321,7 @@ JsonReply meddled(ShellRig& rig, std::string_view line, std::string mark,
   Environment environment{.heap = rig.heap,
                           .trial_heap = rig.trial_heap,
                           .handles = rig.handles,
+                          .history = rig.history,
                           .setup = rig.setup,
                           .platform = rig.platform,
                           .boot = rig.boot,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fake_console.hpp"
+#include "shell/key_decoder.hpp"
 #include "shell_rig.hpp"
 
 namespace heapscope::shell {
@@ -23,16 +24,19 @@ class Typist {
   /// Types; returns what was echoed.
   std::string type(std::string_view bytes) {
     for (const char c : bytes) {
-      if (!reader.feed(static_cast<std::uint8_t>(c))) continue;
-      lines.emplace_back(reader.line());
-      too_long.push_back(reader.too_long());
-      reader.begin();
+      const auto key = decoder.feed(static_cast<std::uint8_t>(c));
+      if (!key || !reader.take(*key)) continue;
+      lines.emplace_back(line.text());
+      too_long.push_back(line.too_long());
+      line.clear();
     }
     return console.take_output();
   }
 
   test::FakeConsole console;
-  LineReader reader{console};
+  KeyDecoder decoder;
+  LineBuffer line;
+  LineReader reader{console, line};
   std::vector<std::string> lines;
   std::vector<bool> too_long;
 };
@@ -97,6 +101,7 @@ TEST(LineReader, WhatIsNoTextRingsAndIsNotTaken) {
     const bool printable = byte >= 0x20 && byte < 0x7f;
     const bool key = std::string_view("\b\t\n\r\x15\x1b\x7f").find(static_cast<char>(byte)) !=
                      std::string_view::npos;
+    // A lone byte that begins a character waits for the rest of it.
     if (printable || key) continue;
     Typist typist;
     const std::string typed{'a', static_cast<char>(byte), 'b', '\r'};
@@ -140,7 +145,7 @@ TEST(LineReader, TooLongIsForgottenWithTheLine) {
 }
 
 TEST(LineReader, AFramesTagAndItsBlankDoNotCount) {
-  for (const std::size_t tag_size : {std::size_t{1}, std::size_t{7}, LineReader::kMaxTag}) {
+  for (const std::size_t tag_size : {std::size_t{1}, std::size_t{7}, LineBuffer::kMaxTag}) {
     for (const char blank : {' ', '\t'}) {
       Typist typist;
       typist.type("@" + std::string(tag_size, 't') + blank + std::string(512, 'x'));
@@ -156,7 +161,7 @@ TEST(LineReader, ALongerTagGetsNoMoreRoomThanTheLongestTag) {
   Typist typist;
   typist.type("@" + std::string(700, 't') + "\r");
   EXPECT_TRUE(typist.too_long[0]);
-  EXPECT_LE(typist.lines[0].size(), 512 + LineReader::kMaxTag + 1);
+  EXPECT_LE(typist.lines[0].size(), 512 + LineBuffer::kMaxTag + 1);
 }
 
 TEST(LineReader, AnAtSignFurtherOnIsNoTag) {
@@ -205,7 +210,7 @@ TEST(LineReader, TheScreenShowsTheLineAfterAnyErasing) {
   for (const std::string_view typed :
        {"a\tb\tcd", "\x7f\x7f", "\x7f", "xy\t\t", "\x08", "\x7f\x7f", "\t1\t2\t3", "\x15", "\tq"}) {
     output += typist.type(typed);
-    const std::string line(typist.reader.line());
+    const std::string line(typist.line.text());
     EXPECT_EQ(screen_after(output, 11), screen_after(line, 11)) << line;
   }
 }
@@ -219,9 +224,8 @@ TEST(LineReader, CtrlUErasesTheLine) {
 }
 
 TEST(LineReader, KeysThatSendEscapeSequencesRingOnceAndLeaveNothing) {
-  for (const std::string_view key :
-       {"\x1b[A", "\x1b[D", "\x1bOA", "\x1bOH", "\x1b[H", "\x1b[3~", "\x1b[15~", "\x1b[1;5C",
-        "\x1b[200~", "\x1b[12;40R", "\x1b[?1;2c", "\x1b[[A", "\x1b[[E"}) {
+  for (const std::string_view key : {"\x1b[A", "\x1b[D", "\x1bOA", "\x1bOH", "\x1b[H", "\x1b[3~",
+                                     "\x1b[15~", "\x1b[1;5C", "\x1b[?1;2c", "\x1b[[A", "\x1b[[E"}) {
     Typist typist;
     const std::string typed = "a" + std::string(key) + "b\r";
     EXPECT_EQ(typist.type(typed), "a\ab\r\n") << key.substr(1);
@@ -229,17 +233,48 @@ TEST(LineReader, KeysThatSendEscapeSequencesRingOnceAndLeaveNothing) {
   }
 }
 
+TEST(LineReader, WhatATerminalAnswersAndTheMarksOfAPasteAreSwallowedSilently) {
+  for (const std::string_view sequence :
+       {"\x1b[12;40R", "\x1b[0n", "\x1b[8;24;80t", "\x1b[200~", "\x1b[201~"}) {
+    Typist typist;
+    EXPECT_EQ(typist.type("a" + std::string(sequence) + "b\r"), "ab\r\n") << sequence.substr(1);
+    EXPECT_EQ(typist.lines, (Lines{"ab"})) << sequence.substr(1);
+  }
+}
+
+TEST(LineReader, CharactersBeyondAsciiAreEchoedExactlyAndErasedWhole) {
+  Typist typist;
+  EXPECT_EQ(typist.type("a\u00e9\u4e2d\U0001f600b"), "a\u00e9\u4e2d\U0001f600b");
+  EXPECT_EQ(typist.type("\x7f\x7f"), kErased + kErased + kErased);
+  EXPECT_EQ(typist.type("\x7f\x7f"), kErased + kErased + kErased);
+  typist.type("\r");
+  EXPECT_EQ(typist.lines, (Lines{"a"}));
+}
+
+TEST(LineReader, BytesThatAreNoCharacterRing) {
+  for (const std::string_view bytes : {"\xc3", "\xe2\x82", "\x80", "\xff", "\xf0\x9f\x98"}) {
+    Typist typist;
+    EXPECT_EQ(typist.type("a" + std::string(bytes) + "b\r"), "a\ab\r\n");
+    EXPECT_EQ(typist.lines, (Lines{"ab"}));
+  }
+  Typist typist;
+  EXPECT_EQ(typist.type("a\u009bb\u0080\r"), "a\ab\a\r\n");
+}
+
 TEST(LineReader, ALoneEscapeRingsAndTheNextKeyIsTaken) {
   Typist typist;
-  EXPECT_EQ(typist.type("a\x1b"), "a\a");
-  EXPECT_EQ(typist.type("xb\r"), "xb\r\n");
-  EXPECT_EQ(typist.lines, (Lines{"axb"}));
+  EXPECT_EQ(typist.type("a\x1b"), "a");
+  EXPECT_EQ(typist.type("xb\r"), "\axb\r\n");
+  EXPECT_EQ(typist.type("\x1b"
+                        "bd\r"),
+            "\abd\r\n");
+  EXPECT_EQ(typist.lines, (Lines{"axb", "bd"}));
 }
 
 TEST(LineReader, EscapeBeforeAnArrowKeyLeavesNothingOfTheArrow) {
   Typist typist;
-  EXPECT_EQ(typist.type("a\x1b\x1b[Ab\r"), "a\a\ab\r\n");
-  EXPECT_EQ(typist.type("a\x1b\x1b\x1bOHb\r"), "a\a\a\ab\r\n");
+  EXPECT_EQ(typist.type("a\x1b\x1b[Ab\r"), "a\ab\r\n");
+  EXPECT_EQ(typist.type("a\x1b\x1b\x1bOHb\r"), "a\ab\r\n");
   EXPECT_EQ(typist.lines, (Lines{"ab", "ab"}));
 }
 
@@ -254,14 +289,6 @@ TEST(LineReader, ALineEndInsideAnEscapeSequenceStillEndsTheLine) {
 TEST(LineReader, EraseBehindALoneEscapeErases) {
   Typist typist;
   EXPECT_EQ(typist.type("ab\x1b\x7f"), "ab\a" + kErased);
-}
-
-TEST(LineReader, BeginForgetsAHalfTypedKey) {
-  Typist typist;
-  typist.type("abc\x1b[1");
-  typist.reader.begin();
-  typist.type("x\r");
-  EXPECT_EQ(typist.lines, (Lines{"x"}));
 }
 
 TEST(LineReader, WithoutEchoNothingIsSentAndEditingStillWorks) {

@@ -14,6 +14,7 @@ class Recorder final : public Console {
   std::optional<std::uint8_t> read() override { return std::nullopt; }
   void write(std::string_view bytes) override { sent_ += bytes; }
   bool take_interrupt() override { return false; }
+  bool has_input() override { return false; }
   void wait(std::uint64_t) override {}
   void set_raw(bool) override {}
   std::string take() { return std::exchange(sent_, {}); }

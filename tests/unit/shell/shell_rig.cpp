@@ -138,6 +138,7 @@ ShellRig::ShellRig(const RigOptions& options)
       environment_{.heap = heap,
                    .trial_heap = trial_heap,
                    .handles = handles,
+                   .history = history,
                    .setup = setup,
                    .platform = platform,
                    .boot = boot,

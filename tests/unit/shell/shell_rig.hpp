@@ -71,6 +71,14 @@ class FakePlatform final : public Platform {
   BuildInfo build() const override {
     return {.version = "0.1.0", .revision = "1a2b3c4d5e6f", .compiler = "GCC 12.2.0"};
   }
+  bool take_notice(TextSink& out) override {
+    if (notices_.empty()) return false;
+    out.write(notices_.front());
+    notices_.erase(notices_.begin());
+    return true;
+  }
+  /// Something happens that no command tells.
+  void notice(std::string text) { notices_.push_back(std::move(text)); }
   void poweroff(std::uint8_t status) override { note("poweroff " + std::to_string(status)); }
   void reboot() override { note("reboot"); }
 
@@ -85,6 +93,7 @@ class FakePlatform final : public Platform {
     output_before_ = console_.output();
   }
 
+  std::vector<std::string> notices_;
   std::uint64_t looks_ = 0;
   bool fault_next_ = false;
   std::function<void()> call_next_;
@@ -169,6 +178,7 @@ class ShellRig {
   RigHeap heap;
   RigHeap trial_heap;
   HandleTable handles;
+  History history;
   HeapSetup setup;
 
  private:

@@ -1,6 +1,7 @@
 # The unit tests of shell/: paths are relative to tests/.
 heapscope_unit_test(shell
   unit/shell/json.cpp
+  unit/shell/screen.cpp
   unit/shell/shell_rig.cpp
   unit/shell/alloc_command_test.cpp
   unit/shell/boot_options_test.cpp
@@ -11,10 +12,13 @@ heapscope_unit_test(shell
   unit/shell/handle_table_test.cpp
   unit/shell/heap_setup_test.cpp
   unit/shell/heapmap_command_test.cpp
+  unit/shell/history_test.cpp
   unit/shell/human_size_test.cpp
   unit/shell/interrupt_test.cpp
   unit/shell/json_test.cpp
+  unit/shell/key_decoder_test.cpp
   unit/shell/language_test.cpp
+  unit/shell/line_editor_test.cpp
   unit/shell/line_reader_test.cpp
   unit/shell/number_test.cpp
   unit/shell/output_test.cpp
