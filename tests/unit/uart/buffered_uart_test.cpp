@@ -476,7 +476,7 @@ TEST_F(BufferedUartTest, MasksInterruptsAndLeavesThemAsTheyWere) {
       {"read", [this] { (void)buffered.read(); }},
       {"take_attention", [this] { (void)buffered.take_attention(); }},
       {"idle", [this] { (void)buffered.idle(); }},
-      {"write", [this] { buffered.write('x'); }},
+      {"write", [this] { buffered.write("x"); }},
       {"flush", [this] { buffered.flush(); }},
       {"counters", [this] { (void)buffered.counters(); }},
       {"waiting", [this] { (void)buffered.waiting(); }},
