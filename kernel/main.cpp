@@ -205,14 +205,11 @@ class Machine final : public shell::Platform {
     describe_breakdown(fault.summary, *breakdown);
     return fault;
   }
-  bool take_notice(TextSink& out) override {
-    const uart::MiniUartCounters counters = serial().counters();
-    const std::uint64_t lost = counters.overruns + counters.ring_overflows;
-    const std::uint64_t since = lost - told_losses_;
-    if (since == 0) return false;
-    told_losses_ = lost;
-    format(out, "input was lost, {} times or bytes; uart tells more", since);
-    return true;
+  bool has_notice() override { return serial().losses() != told_losses_; }
+  void take_notice(TextSink& out) override {
+    const std::uint64_t losses = serial().losses();
+    format(out, "input was lost, {} times; uart tells more", losses - told_losses_);
+    told_losses_ = losses;
   }
   void poweroff(std::uint8_t status) override {
     serial().flush();
@@ -274,6 +271,20 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
   if (options.run) shell.run_line(*options.run);
 }
 
+/// How long nobody types who looks at what is there. Longer than between two keys.
+constexpr std::uint64_t kPauseUs = 400'000;
+
+/// Waits; false as soon as something has arrived.
+bool nothing_comes_for(std::uint64_t microseconds) {
+  const Stopwatch since;
+  for (;;) {
+    if (serial().has_something()) return false;
+    const std::uint64_t passed = since.microseconds();
+    if (passed >= microseconds) return true;
+    serial().wait(microseconds - passed);
+  }
+}
+
 [[noreturn]] void run_shell(const atags::BootInfo& boot, Stopwatch started) {
   const atags::MemoryMap memory = map_memory(boot);
   start_mmu(memory);
@@ -305,7 +316,11 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
   for (;;) {
     while (shell.poll()) {
     }
-    serial().wait();
+    if (!shell.wants_pause()) {
+      serial().wait();
+    } else if (nothing_comes_for(kPauseUs)) {
+      shell.pause();
+    }
   }
 }
 

@@ -99,6 +99,13 @@ class Serial final : public shell::Console {
 
   [[nodiscard]] const LineSetup& setup() const { return setup_; }
   [[nodiscard]] uart::MiniUartCounters counters() const { return buffered_.counters(); }
+  /// How often input was lost, one byte or more.
+  [[nodiscard]] std::uint64_t losses() const {
+    const uart::MiniUartCounters& counters = uart_.counters();
+    return counters.overruns + counters.ring_overflows;
+  }
+  /// Whether there is a byte to read or a Ctrl-C to take.
+  [[nodiscard]] bool has_something() { return !buffered_.idle(); }
   /// How often the other side was told to stop sending.
   [[nodiscard]] std::uint64_t stops() const { return buffered_.stops(); }
   /// Bytes that have arrived and wait to be read.

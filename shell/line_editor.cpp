@@ -131,8 +131,7 @@ void LineEditor::answer(const KeyPress& key) {
   view_.begin(searching_ ? search_prompt_.view() : prompt_, line_.before_cursor());
 }
 
-void LineEditor::idle() {
-  if (!hint_due_) return;
+void LineEditor::show_hint() {
   hint_due_ = false;
   if (searching_ || pasting_ || !line_.at_end()) return;
   view_.hint(completion_.hint(line_.text()));

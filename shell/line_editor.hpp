@@ -32,8 +32,10 @@ class LineEditor {
   void begin(std::string_view prompt);
   /// Takes a key; true where it ended the line. Then the cursor is below it.
   [[nodiscard]] bool take(const KeyPress& key);
-  /// Nothing waits to be read: time for what is not urgent.
-  void idle();
+  /// Whether a hint may be missing.
+  [[nodiscard]] bool hint_due() const { return hint_due_; }
+  /// Shows what the command still takes, where that is known.
+  void show_hint();
   /// Gives the line up.
   void cancel();
   /// Takes the line off the screen; begin() goes on with it when it was written again.

@@ -51,9 +51,10 @@ class Platform {
   /// The board's name, for people.
   [[nodiscard]] virtual std::string_view board() const = 0;
   [[nodiscard]] virtual BuildInfo build() const = 0;
-  /// Writes one line, without its end, about something that happened since the last call
-  /// and that no command told; false where nothing did.
-  [[nodiscard]] virtual bool take_notice(TextSink& out) = 0;
+  /// Whether something happened that no command tells.
+  [[nodiscard]] virtual bool has_notice() = 0;
+  /// Writes one line about it, without its end.
+  virtual void take_notice(TextSink& out) = 0;
   /// Stops the machine, in an emulator with that exit status. Returns only in
   /// tests.
   virtual void poweroff(std::uint8_t status) = 0;

@@ -140,8 +140,7 @@ bool Shell::poll() {
   }
   const auto byte = console_.read();
   if (!byte) {
-    tell_notices();
-    if (mode_ == Mode::terminal) editor_.idle();
+    if (environment_.platform.has_notice()) tell_notices();
     return false;
   }
   if (decoder_.after_escape() &&
@@ -176,7 +175,7 @@ void Shell::enter_terminal() {
 void Shell::tell_notices() {
   if (mode_ == Mode::json || (mode_ == Mode::plain && !line_.empty())) return;
   FixedText<160> notice;
-  if (!environment_.platform.take_notice(notice)) return;
+  environment_.platform.take_notice(notice);
   if (mode_ == Mode::terminal) {
     editor_.withdraw();
   } else {

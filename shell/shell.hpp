@@ -52,6 +52,10 @@ class Shell final : private OutputWatcher {
   /// Takes one byte that has arrived on the console and acts on it; false where
   /// there was none.
   bool poll();
+  /// Whether pause() is to be called when nothing has arrived for a moment.
+  [[nodiscard]] bool wants_pause() const { return mode_ == Mode::terminal && editor_.hint_due(); }
+  /// Nobody types at the moment: time for what is not urgent.
+  void pause() { editor_.show_hint(); }
 
   /// Runs a line as if it had been typed. Returns the status of its last command.
   int run_line(std::string_view line) {
@@ -139,7 +143,7 @@ class Shell final : private OutputWatcher {
   KeyDecoder decoder_;
   std::optional<KeyPress> held_key_;  // Pressed while output was waiting.
   std::uint64_t escape_us_ = 0;       // When the decoder got an Escape.
-  bool probing_ = false;  // An answer would show that there is a terminal.
+  bool probing_ = false;              // An answer would show that there is a terminal.
   Words words_;
   Mode mode_;
   Purpose purpose_;

@@ -38,7 +38,7 @@ ALWAYS = UART | MEASURED_CLOCK
 # Every command, in an order that makes sense. Those that end the session have
 # tests of their own.
 SESSION = [
-    "help", "help alloc", "version -v", "uptime", "echo hello", "board", "atags -x", "memmap",
+    "help", "help alloc", "history", "clear", "version -v", "uptime", "echo hello", "board", "atags -x", "memmap",
     "uart", "alloc 64 -t one", "alloc 4096 4096 -f 0xaa", "alloc 1K -n 8", "dump a1", "peek a1",
     "poke a1 7", "fill a2 4096 1 -w 8", "heapmap -b", "stats", "time stats", "free a1",
     "free -t one || free all", "selftest", "demo vector", "demo string 1000", "demo map 50 -v",

@@ -34,6 +34,7 @@ class Terminal {
   /// Types and lets the shell come to rest. Returns what was sent.
   std::string type(std::string_view bytes) {
     const std::string sent = rig.type(bytes);
+    if (rig.shell.wants_pause()) rig.shell.pause();
     const std::string idle = rig.type({});
     screen.feed(sent);
     screen.feed(idle);

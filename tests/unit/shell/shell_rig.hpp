@@ -71,11 +71,10 @@ class FakePlatform final : public Platform {
   BuildInfo build() const override {
     return {.version = "0.1.0", .revision = "1a2b3c4d5e6f", .compiler = "GCC 12.2.0"};
   }
-  bool take_notice(TextSink& out) override {
-    if (notices_.empty()) return false;
+  bool has_notice() override { return !notices_.empty(); }
+  void take_notice(TextSink& out) override {
     out.write(notices_.front());
     notices_.erase(notices_.begin());
-    return true;
   }
   /// Something happens that no command tells.
   void notice(std::string text) { notices_.push_back(std::move(text)); }
