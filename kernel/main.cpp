@@ -42,6 +42,9 @@ alignas(16) constinit std::array<std::byte, std::size_t{64} * 1024> firmware_are
 
 constinit PageTables page_tables;
 
+constinit shell::Variables variables;
+constinit shell::ScriptBuffer typed_script;
+
 /// Memory from `address` up to `end`, for reading what the firmware left there.
 std::span<const std::byte> memory_at(std::uint64_t address, std::uint64_t end) {
   // The compiler takes accesses near address 0 for mistakes unless it is kept
@@ -268,7 +271,7 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
     // A trace waits for `replay initrd`.
     if (!workload::is_trace(text)) (void)shell.run_script("initrd", text);
   }
-  if (options.run) shell.run_line(*options.run);
+  if (options.run) shell.run_text("shell.run", *options.run);
 }
 
 /// How long nobody types who looks at what is there. Longer than between two keys.
@@ -302,6 +305,8 @@ bool nothing_comes_for(std::uint64_t microseconds) {
                                  .history = history,
                                  .setup = setup,
                                  .platform = machine,
+                                 .variables = variables,
+                                 .typed_script = typed_script,
                                  .boot = boot,
                                  .memory = memory,
                                  .regions = regions.all()};

@@ -17,6 +17,9 @@ namespace heapscope::shell {
                                                        std::uint64_t low = 0,
                                                        std::uint64_t high = UINT64_MAX);
 
+/// The longest wait that commands take.
+inline constexpr std::uint64_t kMillisecondsOfDay = 86'400'000;
+
 /// The number of a handle written as "a7"; nothing where it is not so written.
 [[nodiscard]] std::optional<HandleId> handle_number(std::string_view word);
 

@@ -41,11 +41,13 @@ std::optional<std::string_view> Arguments::value_of(char letter) const {
 }
 
 Result<Arguments, Arguments::Error> Arguments::parse(std::span<const std::string_view> words,
-                                                     std::span<const OptionRecord> options) {
+                                                     std::span<const OptionRecord> options,
+                                                     std::size_t command_at) {
   Arguments arguments;
   bool options_over = false;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string_view word = words[i];
+    options_over = options_over || (command_at != 0 && arguments.size() >= command_at);
     const bool option =
         !options_over && word.size() > 1 && word[0] == '-' && !(word[1] >= '0' && word[1] <= '9');
     if (!option) {

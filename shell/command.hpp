@@ -54,9 +54,12 @@ class Arguments {
 
   static constexpr std::size_t kMaxOptions = 8;
 
-  /// `words` without the command's name. They must outlive the arguments.
+  /// `words` without the command's name. They must outlive the arguments. From the
+  /// positional argument of number `command_at` on, if that is not 0, all words are
+  /// taken as they are.
   [[nodiscard]] static Result<Arguments, Error> parse(std::span<const std::string_view> words,
-                                                      std::span<const OptionRecord> options);
+                                                      std::span<const OptionRecord> options,
+                                                      std::size_t command_at = 0);
   /// All words as positional arguments.
   [[nodiscard]] static Arguments all_positional(std::span<const std::string_view> words);
 
@@ -105,6 +108,9 @@ struct CommandRecord {
   std::span<const Completes> arguments = {};
   std::uint8_t min_arguments = 0;  ///< Positional ones.
   std::uint8_t max_arguments = 0;
+  /// Which positional argument, counted from 1, is the name of another command, whose
+  /// words follow; 0 for none. Options stand before it.
+  std::uint8_t command_at = 0;
   bool takes_words_as_they_are = false;  ///< No options: every word is an argument.
   /// Takes no lock, allocates nothing, needs no interrupt and changes nothing that
   /// is to be looked at: the panic shell runs it.

@@ -12,6 +12,8 @@
 #include "shell/heap_setup.hpp"
 #include "shell/history.hpp"
 #include "shell/platform.hpp"
+#include "shell/script_buffer.hpp"
+#include "shell/variables.hpp"
 
 namespace heapscope::shell {
 
@@ -31,6 +33,8 @@ struct Environment {
   History& history;
   HeapSetup& setup;
   Platform& platform;
+  Variables& variables;
+  ScriptBuffer& typed_script;
   const atags::BootInfo& boot;
   const atags::MemoryMap& memory;
   /// What lies where apart from the heap, its handles and what is free.

@@ -25,7 +25,7 @@ void JsonPrinter::end() {
 }
 
 void JsonPrinter::unknown_command(std::string_view name) {
-  FixedText<640> message;
+  FixedText<1200> message;
   format(message, "unknown command: {}", name);
   show_error(kUnknownCommand, "unknown-command", message.view(), {});
 }
@@ -142,6 +142,17 @@ void JsonPrinter::end_cells() { end_list(); }
 
 void JsonPrinter::line(std::string_view line_name, std::string_view line_text) {
   field(line_name, Value::text(line_text));
+}
+
+/// The error is left open for fields, and ended like a result.
+void JsonPrinter::nested_failed(int status) {
+  FixedText<64> message;
+  format(message, "the command ended with status {}", status);
+  head(status);
+  out_.write(",\"error\":{");
+  comma_ = false;
+  field("kind", Value::text("nested"));
+  field("message", Value::text(message.view()));
 }
 
 void JsonPrinter::show_error(int status, std::string_view kind, std::string_view message,

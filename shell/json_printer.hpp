@@ -26,6 +26,7 @@ class JsonPrinter final : public ReplyPrinter {
   void cell(const Cell& cell) override;
   void end_cells() override;
   void line(std::string_view name, std::string_view text) override;
+  void nested_failed(int status) override;
 
  private:
   void show_error(int status, std::string_view kind, std::string_view message,

@@ -1,6 +1,7 @@
 // The lexer, the check of a whole line, and the expansion of words.
 #include "shell/language.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace heapscope::shell {
@@ -65,6 +66,24 @@ Result<Token, SyntaxError> take_token(std::string_view& text) {
   return token;
 }
 
+/// A variable named in a word: $NAME, ${NAME} or $?.
+struct Reference {
+  std::string_view name;
+  std::size_t length = 0;  // Of all of it; 0 where there is none.
+};
+
+Reference reference_at(std::string_view text) {
+  if (text.starts_with("$?")) return {.name = text.substr(1, 1), .length = 2};
+  const bool braced = text.starts_with("${");
+  const std::size_t start = braced ? 2 : 1;
+  const std::string_view name = leading_name(text.substr(start));
+  if (name.empty()) return {};
+  const std::size_t end = start + name.size();
+  if (!braced) return {.name = name, .length = end};
+  if (!text.substr(end).starts_with('}')) return {};
+  return {.name = name, .length = end + 1};
+}
+
 constexpr Join join_after(TokenKind kind) {
   if (kind == TokenKind::and_then) return Join::on_success;
   if (kind == TokenKind::or_else) return Join::on_failure;
@@ -116,50 +135,115 @@ Result<CommandLine, SyntaxError> CommandLine::parse(std::string_view text) {
   return CommandLine(text);
 }
 
-bool CommandLine::next(int last_status, Words& words) {
-  words.clear();
+bool CommandLine::next() {
   join_ = next_join_;
+  name_ = {};
+  const std::string_view start = rest_;
   for (;;) {
+    const std::size_t left = rest_.size();
     // The whole line was checked, so that no token of it is an error.
     const Token token = take_token(rest_).value_or(Token{});
     if (token.kind == TokenKind::word) {
-      expand(token.raw, last_status, words);
+      if (name_.empty()) name_ = token.raw;
       continue;
     }
     next_join_ = join_after(token.kind);
-    return words.count_ > 0;
+    command_ = start.substr(0, start.size() - left);
+    return !name_.empty();
   }
 }
 
-void CommandLine::expand(std::string_view raw, int last_status, Words& words) {
+Result<void, ExpansionError> CommandLine::expand(const Scope& scope, Words& words) const {
+  words.clear();
+  std::string_view rest = command_;
+  for (;;) {
+    const Token token = take_token(rest).value_or(Token{});
+    if (token.kind != TokenKind::word) return {};
+    if (const auto expanded = expand(token.raw, scope, words); !expanded) return expanded;
+  }
+}
+
+Result<void, ExpansionError> CommandLine::expand(std::string_view raw, const Scope& scope,
+                                                 Words& words) {
   const std::size_t begin = words.used_;
   char quote = '\0';
   for (std::size_t i = 0; i < raw.size(); ++i) {
     const char c = raw[i];
     const char following = i + 1 < raw.size() ? raw[i + 1] : '\0';
+    const Reference reference =
+        c == '$' && quote != '\'' ? reference_at(raw.substr(i)) : Reference{};
     if (c == quote) {
       quote = '\0';
     } else if (quote == '\0' && (c == '\'' || c == '"')) {
       quote = c;
-    } else if (quote == '\0' && c == '\\') {
-      words.put(raw[++i]);
-    } else if (quote == '"' && c == '\\' &&
-               (following == '"' || following == '\\' || following == '$')) {
-      words.put(raw[++i]);
-    } else if (quote != '\'' && c == '$' && following == '?') {
-      std::array<char, 12> digits{};
-      const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), last_status);
-      for (const char* digit = digits.data(); digit != end.ptr; ++digit) words.put(*digit);
-      ++i;
+    } else if (c == '\\' &&
+               (quote == '\0' ||
+                (quote == '"' && (following == '"' || following == '\\' || following == '$')))) {
+      words.put(raw.substr(++i, 1));
+    } else if (reference.length > 0) {
+      if (!put_value(reference.name, scope, words)) {
+        return fail(
+            ExpansionError{.kind = ExpansionError::Kind::no_variable, .word = reference.name});
+      }
+      i += reference.length - 1;
     } else {
-      words.put(c);
+      words.put(raw.substr(i, 1));
     }
   }
-  words.words_[words.count_++] = {words.text_.data() + begin, words.used_ - begin};
+  if (words.overflowed_) {
+    return fail(ExpansionError{.kind = ExpansionError::Kind::too_long, .word = raw});
+  }
+  words.end_word(begin);
+  return {};
+}
+
+bool CommandLine::put_value(std::string_view name, const Scope& scope, Words& words) {
+  if (name == "?") {
+    std::array<char, 12> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), scope.last_status);
+    words.put({digits.data(), end.ptr});
+    return true;
+  }
+  if (name == kLastHandle) {
+    words.put(scope.last_handle);
+    return !scope.last_handle.empty();
+  }
+  const auto value = scope.variables == nullptr ? std::nullopt : scope.variables->find(name);
+  if (value) words.put(*value);
+  return value.has_value();
+}
+
+void Words::put(std::string_view text) {
+  if (text.size() > kRoom - used_) {
+    overflowed_ = true;
+    return;
+  }
+  std::ranges::copy(text, text_.begin() + used_);
+  used_ += text.size();
+}
+
+std::string_view CommandLine::delimiter() const {
+  std::string_view rest = command_;
+  if (take_token(rest).value_or(Token{}).raw != "source") return {};
+  const std::string_view word = take_token(rest).value_or(Token{}).raw;
+  if (!word.starts_with("<<")) return {};
+  const std::string_view name = word.substr(2);
+  return name == leading_name(name) ? name : std::string_view();
+}
+
+std::string_view text_delimiter(std::string_view line) {
+  if (line.find("<<") == std::string_view::npos) return {};
+  auto commands = CommandLine::parse(line);
+  if (!commands) return {};
+  while (commands->next()) {
+    if (const std::string_view name = commands->delimiter(); !name.empty()) return name;
+  }
+  return {};
 }
 
 std::string_view first_word(std::string_view text) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  if (const auto length = word_length(text)) return text.substr(0, *length);
   std::size_t length = 0;
   while (length < text.size() && !ends_word(text[length])) ++length;
   return text.substr(0, length);

@@ -16,7 +16,7 @@ void Output::write(std::string_view text) {
       column_ += columns_of(text.substr(0, end));
     }
     if (end == std::string_view::npos) return;
-    console_.write("\r\n");
+    console_.write(line_end_);
     count_row();
     text.remove_prefix(end + 1);
     if (watcher_ != nullptr && !watcher_->line_ended()) return;

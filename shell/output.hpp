@@ -40,6 +40,9 @@ class Output final : public TextSink {
     columns_ = columns;
     counting_ = rows != 0;
   }
+  /// Whether what a terminal shows to the right of each line's end is erased, for
+  /// text that is drawn over other text.
+  void erase_line_ends(bool erase) { line_end_ = erase ? "\x1b[K\r\n" : "\r\n"; }
 
  private:
   void count_row();
@@ -50,6 +53,7 @@ class Output final : public TextSink {
   std::size_t columns_ = 0;
   std::size_t rows_left_ = 0;
   bool counting_ = false;
+  std::string_view line_end_ = "\r\n";
 };
 
 }  // namespace heapscope::shell

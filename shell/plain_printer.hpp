@@ -37,6 +37,7 @@ class PlainPrinter final : public ReplyPrinter {
   void end_cells() override;
   void line(std::string_view name, std::string_view text) override;
   void heading(std::string_view text, std::string_view lead) override;
+  void nested_failed(int) override {}
   void progress(std::string_view text) override;
 
  private:

@@ -123,6 +123,10 @@ class Reply {
   /// How far long work has come. For people only, and no part of the answer.
   virtual void progress(std::string_view) {}
 
+  /// The command ran another one, which has said why it failed with `status`. The
+  /// fields that follow are this command's all the same. Comes first or not at all.
+  virtual void nested_failed(int status) = 0;
+
   /// The command failed: `kind` is a fixed name for scripts, the text one line
   /// for people. Returns kFailed.
   template <class... Args>
@@ -162,7 +166,7 @@ class Reply {
   }
 
  protected:
-  using Message = FixedText<768>;
+  using Message = FixedText<1200>;  // With all words of a command in it.
 
   ~Reply() = default;
   virtual void show_error(int status, std::string_view kind, std::string_view message,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shell/help_page.hpp"
+#include "shell/argument_values.hpp"
 #include "shell/human_size.hpp"
 
 namespace heapscope::shell {
@@ -46,7 +47,25 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
+/// Takes the lines up to one that is `delimiter` off a script, and that one too.
+/// `lines` is how many it took.
+Shell::Attached take_text(std::string_view& text, std::string_view delimiter,
+                          std::uint64_t& lines) {
+  const std::string_view whole = text;
+  while (!text.empty()) {
+    const std::size_t size = whole.size() - text.size();
+    ++lines;
+    if (take_line(text) == delimiter) {
+      return {
+          .kind = Shell::Attached::Kind::whole, .name = delimiter, .text = whole.substr(0, size)};
+    }
+  }
+  return {.kind = Shell::Attached::Kind::unfinished, .name = delimiter, .text = {}};
+}
+
 }  // namespace
+
+bool is_script(std::string_view text) { return take_line(text) == Shell::kScriptMark; }
 
 std::string_view mode_name(Mode mode) {
   switch (mode) {
@@ -188,6 +207,7 @@ void Shell::tell_notices() {
 void Shell::cancel_line() {
   decoder_.reset();
   held_key_.reset();
+  set_collecting(false);
   if (mode_ == Mode::terminal) {
     editor_.cancel();
   } else if (mode_ == Mode::plain) {
@@ -200,12 +220,12 @@ void Shell::cancel_line() {
 void Shell::finish_line() {
   interrupted_ = false;
   const bool framed = split_frame(line_.text()).line.data() != line_.text().data();
-  if (mode_ != Mode::json && !framed) environment_.history.add(line_.text());
+  if (mode_ != Mode::json && !framed && !collecting_) environment_.history.add(line_.text());
   const bool people = mode_ == Mode::terminal && !framed;
   plain_.set_style({.columns = people ? std::max(editor_.columns(), kFewestColumns) : kPlainColumns,
                     .colour = people});
   if (people && !console_.has_input()) output_.allow_rows(editor_.rows() - 1, editor_.columns());
-  execute(line_.text(), line_.too_long());
+  accept_line(line_.text(), line_.too_long());
   output_.allow_rows(0, 0);
   line_.clear();
   if (interrupted() && mode_ != Mode::json) {
@@ -256,32 +276,72 @@ void Shell::rows_used_up() {
   }
 }
 
-int Shell::execute(std::string_view line, bool too_long) {
-  const auto [tag, text] = split_frame(line);
-  const int status = tag.empty()
-                         ? run_commands(line, too_long || line.size() > LineBuffer::kMaxLine)
-                         : run_framed(tag, text, too_long);
+void Shell::set_collecting(bool collecting) {
+  collecting_ = collecting;
+  reader_.set_start_column(prompt_text().size());
+}
+
+/// A typed line is run, or is part of the text of a `source <<NAME`.
+void Shell::accept_line(std::string_view line, bool too_long) {
+  ScriptBuffer& script = environment_.typed_script;
+  if (!collecting_) {
+    const bool plain = too_long || purpose_ == Purpose::panic;
+    const std::string_view delimiter =
+        plain ? std::string_view() : text_delimiter(split_frame(line).line);
+    if (delimiter.empty()) {
+      execute(line, too_long, words_);
+      stop_if_asked();
+      return;
+    }
+    script.begin(line, delimiter);
+    set_collecting(true);
+    return;
+  }
+  if (too_long || line != script.delimiter()) {
+    script.add(line, too_long);
+    return;
+  }
+  set_collecting(false);
+  state_.attached = {.kind = script.too_long() ? Attached::Kind::too_long : Attached::Kind::whole,
+                     .name = script.delimiter(),
+                     .text = script.text()};
+  execute(script.line(), false, words_);
+  state_.attached = {};
+  stop_if_asked();
+}
+
+int Shell::run_line(std::string_view line) {
+  interrupted_ = false;
+  const int status = execute(line, false, words_);
   stop_if_asked();
   return status;
 }
 
-int Shell::run_framed(std::string_view tag, std::string_view text, bool too_long) {
+int Shell::execute(std::string_view line, bool too_long, Words& words) {
+  const auto [tag, text] = split_frame(line);
+  if (!tag.empty()) return run_framed(tag, text, too_long, words);
+  return run_commands(line, too_long || line.size() > LineBuffer::kMaxLine, words);
+}
+
+int Shell::run_framed(std::string_view tag, std::string_view text, bool too_long, Words& words) {
   if (tag.size() == 1 || tag.size() > LineBuffer::kMaxTag + 1) {
     return reject(tag, "bad-tag", "a frame's tag is 1 to 32 characters right behind the @");
   }
   output_.begin_line();
   format(output_, "{} BEGIN\n", tag);
-  frame_ = tag;
+  const Frame frame{.tag = tag, .outer = state_.frame};
+  state_.frame = &frame;
   // The blank behind the tag belongs to the frame, not to the line.
-  const int status = run_commands(text, too_long || text.size() > LineBuffer::kMaxLine + 1);
-  end_frame(status);
+  const bool longer = too_long || text.size() > LineBuffer::kMaxLine + 1;
+  const int status = run_commands(text, longer, words);
+  state_.frame = frame.outer;
+  end_frame(tag, status);
   return status;
 }
 
-void Shell::end_frame(int status) {
+void Shell::end_frame(std::string_view tag, int status) {
   output_.begin_line();
-  format(output_, "{} END status={}\n", frame_, status);
-  frame_ = {};
+  format(output_, "{} END status={}\n", tag, status);
 }
 
 void Shell::break_off(std::string_view message) {
@@ -295,7 +355,8 @@ void Shell::break_off(std::string_view message) {
     answering_->end();
   }
   answering_ = nullptr;
-  if (!frame_.empty()) end_frame(kFailed);
+  for (; state_.frame != nullptr; state_.frame = state_.frame->outer)
+    end_frame(state_.frame->tag, kFailed);
   output_.begin_line();
 }
 
@@ -310,46 +371,86 @@ void Shell::stop_if_asked() {
   }
 }
 
-/// A line that cannot be run gives one reply, whatever it holds.
-int Shell::reject(std::string_view line, std::string_view kind, std::string_view message) {
-  printer().begin(first_word(line));
-  printer().error(kWrongUsage, kind, message);
+/// A line that cannot be run gives one reply, whatever it holds. `name` is the
+/// first word as typed.
+int Shell::reject(std::string_view name, std::string_view kind, std::string_view message) {
+  FixedText<160> text;
+  if (state_.place != nullptr) {
+    format(text, "{}: line {}: ", state_.place->script.source, state_.place->line);
+    state_.place->failed = true;
+  }
+  text.write(message);
+  printer().begin(name);
+  printer().error(kWrongUsage, kind, text.view());
   printer().end();
   last_status_ = kWrongUsage;
   return last_status_;
 }
 
-int Shell::run_commands(std::string_view line, bool too_long) {
-  if (too_long) return reject(line, "line-too-long", "line too long: 512 bytes at most");
+int Shell::run_commands(std::string_view line, bool too_long, Words& words) {
+  if (too_long) {
+    return reject(first_word(line), "line-too-long", "line too long: 512 bytes at most");
+  }
   auto commands = CommandLine::parse(line);
   if (!commands) {
-    const bool words = commands.error() == SyntaxError::too_many_words;
-    return reject(line, words ? "too-many-arguments" : "syntax", describe(commands.error()));
+    const bool many = commands.error() == SyntaxError::too_many_words;
+    return reject(first_word(line), many ? "too-many-arguments" : "syntax",
+                  describe(commands.error()));
   }
   int status = kSuccess;
-  while (commands->next(last_status_, words_)) {
+  while (commands->next()) {
     const Join join = commands->join();
     const bool skipped = (join == Join::on_success && last_status_ != kSuccess) ||
                          (join == Join::on_failure && last_status_ == kSuccess);
-    if (!skipped) last_status_ = run_command(words_.words());
+    if (!skipped) last_status_ = run_next(*commands, words);
     status = last_status_;
-    if (stop_ || interrupted()) break;
+    // As in other shells, a failure that && or || asks for is none.
+    const bool failed = !skipped && status != kSuccess && !commands->decides();
+    if (state_.place != nullptr && failed) state_.place->failed = true;
+    if (stop_ || interrupted() || (state_.strict && state_.place != nullptr && failed)) break;
   }
   return status;
 }
 
-int Shell::run_command(std::span<const std::string_view> words) {
-  answering_ = &printer();
-  answering_->begin(words.front());
+int Shell::run_next(const CommandLine& commands, Words& words) {
+  const HandleId next = environment_.handles.next_id();
+  const HandleName newest(next - 1);
+  const Scope scope{.last_status = last_status_,
+                    .last_handle = next > 1 ? newest.view() : std::string_view(),
+                    .variables = &environment_.variables};
+  const auto expanded = commands.expand(scope, words);
+  if (expanded) return run_command(words.words(), commands.name());
+  printer().begin(commands.name());
+  FixedText<640> text;
+  const bool unknown = expanded.error().kind == ExpansionError::Kind::no_variable;
+  if (unknown) {
+    format(text, "there is no variable {}", expanded.error().word);
+  } else {
+    format(text, "too long: the words of a command are {} bytes at most", Words::kRoom);
+  }
+  printer().error(kWrongUsage, unknown ? "no-variable" : "too-long", text.view());
+  printer().end();
+  return kWrongUsage;
+}
+
+/// `name` is the first word as typed, for the case that it is no command's.
+int Shell::run_command(std::span<const std::string_view> words, std::string_view name) {
   const CommandRecord* command = find_command(words.front());
+  answering_ = &printer();
+  answering_->begin(command == nullptr ? name : command->name);
   int status = kUnknownCommand;
   if (command == nullptr) {
     answering_->unknown_command(words.front());
   } else if (!runs(*command)) {
     status = answering_->fail("not-in-panic", "{} does not work in the panic shell; try help",
                               command->name);
+  } else if (state_.nested == kMaxNested) {
+    status =
+        answering_->fail("too-deep", "{} commands within one another are the most", kMaxNested);
   } else {
+    ++state_.nested;
     status = call(*command, words.subspan(1), *answering_);
+    --state_.nested;
   }
   answering_->end();
   answering_ = nullptr;
@@ -357,10 +458,45 @@ int Shell::run_command(std::span<const std::string_view> words) {
 }
 
 Shell::Nested Shell::run_nested(std::span<const std::string_view> words, std::string_view command) {
-  const int status = run_command(words);
+  const int status = run_command(words, words.front());
   answering_ = &printer();
   answering_->begin(command);
   return {.status = status, .reply = *answering_};
+}
+
+Shell::NestedScript Shell::run_nested_script(const Script& script, std::string_view command) {
+  const ScriptEnd end = run_lines(script);
+  answering_ = &printer();
+  answering_->begin(command);
+  return {.end = end, .reply = *answering_};
+}
+
+bool Shell::pause(std::uint64_t microseconds) {
+  Platform& platform = environment_.platform;
+  const std::uint64_t begin = platform.uptime_us();
+  while (!interrupted()) {
+    const std::uint64_t passed = platform.uptime_us() - begin;
+    if (passed >= microseconds) return true;
+    console_.wait(microseconds - passed);
+  }
+  return false;
+}
+
+void Shell::begin_round(bool first) {
+  if (mode_ == Mode::terminal) {
+    console_.write("\x1b[H");
+    output_.erase_line_ends(true);
+  } else if (mode_ == Mode::plain && !first) {
+    output_.begin_line();
+    output_.write("---\n");
+  }
+}
+
+void Shell::end_round() {
+  if (mode_ != Mode::terminal) return;
+  output_.begin_line();
+  output_.erase_line_ends(false);
+  console_.write("\x1b[J");
 }
 
 Reply& Shell::switch_mode(Mode mode, std::string_view command) {
@@ -374,8 +510,9 @@ Reply& Shell::switch_mode(Mode mode, std::string_view command) {
 
 int Shell::call(const CommandRecord& command, std::span<const std::string_view> words,
                 Reply& reply) {
-  const auto arguments = command.takes_words_as_they_are ? Arguments::all_positional(words)
-                                                         : Arguments::parse(words, command.options);
+  const auto arguments = command.takes_words_as_they_are
+                             ? Arguments::all_positional(words)
+                             : Arguments::parse(words, command.options, command.command_at);
   if (!arguments) {
     const std::string_view word = arguments.error().word;
     switch (arguments.error().kind) {
@@ -419,8 +556,12 @@ int Shell::run_guarded(const CommandRecord& command, Context& context, const Arg
   Run work(command, context, arguments);
   const bool detailed = mode_ != Mode::json && purpose_ == Purpose::usual;
   TextSink* const details = detailed ? &output_ : nullptr;
+  const State before = state_;
+  ReplyPrinter* const answering = answering_;
   const auto fault = environment_.platform.run_guarded(work, details);
   if (!fault) return work.status();
+  state_ = before;
+  if (answering_ == nullptr) answering_ = answering;
   answering_->give_up();
   if (mode_ != Mode::json) output_.begin_line();
   if (answering_->begun()) return answering_->problem(fault->kind, "{}", fault->summary.view());
@@ -428,13 +569,74 @@ int Shell::run_guarded(const CommandRecord& command, Context& context, const Arg
 }
 
 bool Shell::run_script(std::string_view source, std::string_view text) {
-  if (take_line(text) != kScriptMark) {
-    report(source, "not-a-script", "the initrd is not a script: its first line is not #!heapscope");
+  if (!is_script(text)) {
+    report(source, "not-a-script", kNoScript);
     return false;
   }
-  interrupted_ = false;
-  while (!text.empty() && !interrupted()) run_line(take_line(text));
+  run_text(source, text);
   return true;
+}
+
+void Shell::run_text(std::string_view source, std::string_view text) {
+  interrupted_ = false;
+  const ScriptEnd end = run_lines({.source = source, .text = text});
+  if (end.kind == ScriptEnd::Kind::stopped) {
+    FixedText<80> message;
+    format(message, "{}: line {}: stopped at status {}", source, end.line, end.status);
+    report(source, "stopped", message.view());
+  }
+  stop_if_asked();
+}
+
+bool Shell::gone(const Script& script) const {
+  return script.block && !environment_.handles.find(*script.block);
+}
+
+std::optional<HandleId> Shell::script_block() const {
+  return state_.place == nullptr ? std::nullopt : state_.place->script.block;
+}
+
+Shell::ScriptEnd Shell::run_lines(const Script& script) {
+  const State outer = state_;
+  Place place{.script = script};
+  state_.place = &place;
+  ++state_.scripts;
+  // The words of the command that runs this script are still in use.
+  Words words;
+  std::string_view rest = script.text;
+  ScriptEnd end;
+  while (!rest.empty() && !stop_ && end.kind == ScriptEnd::Kind::reached) {
+    if (interrupted()) {
+      end.kind = ScriptEnd::Kind::interrupted;
+    } else if (gone(script)) {
+      end.kind = ScriptEnd::Kind::freed;
+    } else {
+      run_script_line(rest, words);
+      if (state_.strict && place.failed) end.kind = ScriptEnd::Kind::stopped;
+    }
+  }
+  state_ = outer;
+  end.line = place.line + (end.kind == ScriptEnd::Kind::reached ? place.text_lines : 0);
+  end.status = last_status_;
+  return end;
+}
+
+/// Runs the next line, and takes the text of its `source <<NAME` off too.
+void Shell::run_script_line(std::string_view& rest, Words& words) {
+  // A copy: the line may free the block that it lies in.
+  FixedText<LineBuffer::kMaxLine + LineBuffer::kMaxTag + 2> copy;
+  const std::string_view original = take_line(rest);
+  copy.write(original);
+  const bool whole = copy.view().size() == original.size();
+  const std::string_view line = whole ? copy.view() : original;
+  Place& place = *state_.place;
+  place.line += 1 + place.text_lines;
+  place.text_lines = 0;
+  place.failed = false;
+  state_.attached = {};
+  const std::string_view delimiter = text_delimiter(split_frame(line).line);
+  if (!delimiter.empty()) state_.attached = take_text(rest, delimiter, place.text_lines);
+  execute(line, false, words);
 }
 
 }  // namespace heapscope::shell

@@ -29,12 +29,24 @@ enum class Purpose : std::uint8_t { usual, panic };
 [[nodiscard]] std::string_view mode_name(Mode mode);
 [[nodiscard]] std::optional<Mode> mode_named(std::string_view name);
 
+/// Whether a text says, in its first line, that it is a script.
+[[nodiscard]] bool is_script(std::string_view text);
+
 class Shell final : private OutputWatcher {
  public:
   static constexpr std::string_view kPrompt = "heapscope> ";
   static constexpr std::string_view kPanicPrompt = "panic> ";
+  /// The prompt while the lines of a `source <<NAME` are awaited.
+  static constexpr std::string_view kMorePrompt = "> ";
+  /// How deep scripts may start scripts, the first one included.
+  static constexpr int kMaxScripts = 4;
+  /// How many commands may run within one another.
+  static constexpr int kMaxNested = 8;
   /// What the first line of a script must be, before anything else in it.
   static constexpr std::string_view kScriptMark = "#!heapscope";
+  /// What is said of an initrd that is none.
+  static constexpr std::string_view kNoScript =
+      "the initrd is not a script: its first line is not #!heapscope";
 
   Shell(Environment& environment, Console& console, Mode mode, Purpose purpose = Purpose::usual);
 
@@ -58,13 +70,12 @@ class Shell final : private OutputWatcher {
   void pause() { editor_.show_hint(); }
 
   /// Runs a line as if it had been typed. Returns the status of its last command.
-  int run_line(std::string_view line) {
-    interrupted_ = false;
-    return execute(line, false);
-  }
-  /// Runs the lines of a script, up to its end or Ctrl-C. False, and one line of
-  /// error, where the text is no script.
+  int run_line(std::string_view line);
+  /// Runs the lines of a script, up to its end, Ctrl-C or, where it asks for that,
+  /// its first failure. False, and one line of error, where the text is no script.
   bool run_script(std::string_view source, std::string_view text);
+  /// The same for a text that need not say that it is a script.
+  void run_text(std::string_view source, std::string_view text);
 
   /// The command that runs, if any, will never end: ends its answer, in json with
   /// an error of kind "panic", and the frame around it, so that nobody waits for
@@ -94,6 +105,61 @@ class Shell final : private OutputWatcher {
   [[nodiscard]] Nested run_nested(std::span<const std::string_view> words,
                                   std::string_view command);
 
+  /// A text whose lines are to be run.
+  struct Script {
+    std::string_view source;  ///< What it is called in errors.
+    std::string_view text;
+    /// The block that the text lies in: when it is freed, the script ends.
+    std::optional<HandleId> block = std::nullopt;
+  };
+  /// How running a script ended.
+  struct ScriptEnd {
+    enum class Kind : std::uint8_t {
+      reached,      ///< All lines were run.
+      stopped,      ///< At the first failure, as `set -e` asks.
+      interrupted,  ///< By Ctrl-C.
+      freed,        ///< The block that it lay in is free.
+    };
+    Kind kind = Kind::reached;
+    std::uint64_t line = 0;  ///< The last one that was run, counted from 1.
+    int status = kSuccess;   ///< Of the last command.
+  };
+  /// Runs a script's lines while `command` is answering, as run_nested() does.
+  struct NestedScript {
+    ScriptEnd end;
+    Reply& reply;
+  };
+  [[nodiscard]] NestedScript run_nested_script(const Script& script, std::string_view command);
+  /// Whether one more script may be run within those that run.
+  [[nodiscard]] bool script_allowed() const { return state_.scripts < kMaxScripts; }
+
+  /// The text that stands behind the line that runs, for its `source <<NAME`.
+  struct Attached {
+    enum class Kind : std::uint8_t {
+      none,
+      whole,
+      too_long,    ///< It did not fit where typed lines are kept.
+      unfinished,  ///< The script ended before it did.
+    };
+    Kind kind = Kind::none;
+    std::string_view name;
+    std::string_view text;
+  };
+  [[nodiscard]] const Attached& attached() const { return state_.attached; }
+  /// The block that the running script lies in, if it does.
+  [[nodiscard]] std::optional<HandleId> script_block() const;
+  /// Whether scripts stop at their first failure. Set in a script, it holds until
+  /// that script's end.
+  void set_strict(bool strict) { state_.strict = strict; }
+  [[nodiscard]] bool strict() const { return state_.strict; }
+
+  /// Waits so many microseconds; false where Ctrl-C came first.
+  bool pause(std::uint64_t microseconds);
+  /// Between two rounds of a command that is watched, and before the first: a
+  /// terminal is drawn over from its top, plain blocks are set apart.
+  void begin_round(bool first);
+  void end_round();
+
   /// How the machine is to stop.
   struct Stop {
     bool reboot = false;
@@ -102,6 +168,8 @@ class Shell final : private OutputWatcher {
   /// Stops the machine when the reply of this command, and the frame around it,
   /// are complete. What is left of the line is not run.
   void stop_after_line(Stop stop) { stop_ = stop; }
+  /// Whether nothing more is to be run, because the machine is to stop.
+  [[nodiscard]] bool stopping() const { return stop_.has_value(); }
 
   [[nodiscard]] int last_status() const { return last_status_; }
   /// Whether Ctrl-C has arrived since the line began.
@@ -117,17 +185,45 @@ class Shell final : private OutputWatcher {
   [[nodiscard]] bool line_ended() override;
   void rows_used_up() override;
   [[nodiscard]] KeyPress wait_for_key();
-  int execute(std::string_view line, bool too_long);
-  int run_framed(std::string_view tag, std::string_view text, bool too_long);
+  /// Where in a script the shell is.
+  struct Place {
+    const Script& script;
+    std::uint64_t line = 0;
+    std::uint64_t text_lines = 0;  // Of the text behind that line, its end included.
+    bool failed = false;           // This line, in a way that `set -e` stops at.
+  };
+  struct Frame {
+    std::string_view tag;
+    const Frame* outer;
+  };
+  /// Where the shell is. A command that faults leaves it as it found it.
+  struct State {
+    const Frame* frame = nullptr;  // The innermost that is open.
+    Place* place = nullptr;        // Null outside of scripts.
+    Attached attached;
+    int scripts = 0;  // That run within one another.
+    int nested = 0;   // Commands likewise.
+    bool strict = false;
+  };
+
+  void accept_line(std::string_view line, bool too_long);
+  void set_collecting(bool collecting);
+  int execute(std::string_view line, bool too_long, Words& words);
+  int run_framed(std::string_view tag, std::string_view text, bool too_long, Words& words);
   void stop_if_asked();
-  int run_commands(std::string_view line, bool too_long);
-  int run_command(std::span<const std::string_view> words);
+  int run_commands(std::string_view line, bool too_long, Words& words);
+  int run_next(const CommandLine& commands, Words& words);
+  int run_command(std::span<const std::string_view> words, std::string_view name);
+  ScriptEnd run_lines(const Script& script);
+  void run_script_line(std::string_view& rest, Words& words);
+  [[nodiscard]] bool gone(const Script& script) const;
   int call(const CommandRecord& command, std::span<const std::string_view> words, Reply& reply);
   int run_guarded(const CommandRecord& command, Context& context, const Arguments& arguments);
-  int reject(std::string_view line, std::string_view kind, std::string_view message);
+  int reject(std::string_view name, std::string_view kind, std::string_view message);
   [[nodiscard]] ReplyPrinter& printer();
-  void end_frame(int status);
+  void end_frame(std::string_view tag, int status);
   [[nodiscard]] std::string_view prompt_text() const {
+    if (collecting_) return kMorePrompt;
     return purpose_ == Purpose::panic ? kPanicPrompt : kPrompt;
   }
 
@@ -148,10 +244,11 @@ class Shell final : private OutputWatcher {
   Mode mode_;
   Purpose purpose_;
   ReplyPrinter* answering_ = nullptr;  // Null between two commands.
-  std::string_view frame_;             // The tag of the frame that is open.
+  State state_;
   int last_status_ = kSuccess;
   std::optional<Stop> stop_;
   bool interrupted_ = false;
+  bool collecting_ = false;
 };
 
 }  // namespace heapscope::shell

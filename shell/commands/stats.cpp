@@ -2,6 +2,7 @@
 #include <array>
 
 #include "shell/command.hpp"
+#include "shell/stat_fields.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -57,20 +58,7 @@ int run(Context& context, const Arguments&) {
   reply.field("allocator", Value::text(context.environment.heap.allocator_name()));
   reply.field("hardening",
               Value::text(alloc::hardening_name(context.environment.heap.hardening())));
-  reply.field("start", Value::address(stats.start));
-  reply.field("end", Value::address(stats.end));
-  reply.field("heap_bytes", Value::bytes(stats.heap_bytes));
-  reply.field("used_bytes", Value::bytes(stats.used_bytes));
-  reply.field("requested_bytes", Value::bytes(stats.requested_bytes));
-  reply.field("free_bytes", Value::bytes(stats.free_bytes));
-  reply.field("metadata_bytes", Value::bytes(stats.metadata_bytes));
-  reply.field("peak_used_bytes", Value::bytes(stats.peak_used_bytes));
-  reply.field("largest_free_bytes", Value::bytes(stats.largest_free_bytes));
-  reply.field("fragmentation_permille", Value::count(stats.fragmentation_permille()));
-  reply.field("live_blocks", Value::count(stats.live_blocks));
-  reply.field("allocations", Value::count(stats.allocations));
-  reply.field("frees", Value::count(stats.frees));
-  reply.field("failures", Value::count(stats.failures));
+  for (const StatField& field : kStatFields) reply.field(field.name, field.read(stats));
   show_bins(context);
   return kSuccess;
 }

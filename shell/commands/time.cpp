@@ -10,7 +10,7 @@ int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"time stats", "time heapmap"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::command}};
-constexpr std::array<std::string_view, 2> kRelated{"uptime", "replay"};
+constexpr std::array<std::string_view, 4> kRelated{"uptime", "replay", "repeat", "watch"};
 constexpr CommandRecord kRecord{
     .name = "time",
     .usage = "time COMMAND [WORD...]",
@@ -40,6 +40,7 @@ int run(Context& context, const Arguments& arguments) {
   const Counts before = platform.counts();
   const auto [status, reply] = context.shell.run_nested(arguments.positional(), kRecord.name);
   const Counts after = platform.counts();
+  if (status != kSuccess) reply.nested_failed(status);
   reply.field("microseconds", Value::count(after.microseconds - before.microseconds));
   reply.field("cycles", Value::count(after.cycles - before.cycles));
   reply.field("instructions", instructions_between(before, after));

@@ -43,6 +43,8 @@ SESSION = [
     "poke a1 7", "fill a2 4096 1 -w 8", "heapmap -b", "stats", "time stats", "free a1",
     "free -t one || free all", "selftest", "demo vector", "demo string 1000", "demo map 50 -v",
     "demo set 1000", "replay growing -v", "compare lifo", "allocator bump 64K", "selftest", "demo set", "allocator bin all",
+    "set size 64", "alloc $size", "unset size", "assert live_blocks > 0", "repeat 2 -d 1 stats",
+    "watch -n 0 -c 2 stats", "sleep 1", "source initrd", "source $last", "free $last",
     "nosuch", "free a1", "alloc 0", "crash read", "crash write", "crash jump", "crash stack",
     "crash undefined", "cores", "stress -n 2000 -s 1", "crash read -c 2", "crash read -c all",
     "crash spin -c 3", "cores", "mode json", "stats", "board", "demo set", "crash read", "mode plain",

@@ -324,6 +324,8 @@ JsonReply meddled(ShellRig& rig, std::string_view line, std::string mark,
                           .history = rig.history,
                           .setup = rig.setup,
                           .platform = rig.platform,
+                          .variables = rig.variables,
+                          .typed_script = rig.typed_script,
                           .boot = rig.boot,
                           .memory = rig.map,
                           .regions = {}};

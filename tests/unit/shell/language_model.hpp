@@ -2,7 +2,9 @@
 // machine over characters that builds words as it goes, written from DESIGN.md.
 #pragma once
 
+#include <cctype>
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,20 +16,24 @@
 
 namespace heapscope::shell::test {
 
-/// One command: how it is joined to the one before, and its words.
+/// One command: how it is joined to the one before, and its words, or what is wrong
+/// with one of them: the name of a variable that there is not, or "too long".
 struct ModelCommand {
   Join join = Join::always;
   std::vector<std::string> words;
+  std::string error = {};
   friend bool operator==(const ModelCommand&, const ModelCommand&) = default;
 };
 
+using ModelVariables = std::map<std::string, std::string>;
 using ModelLine = std::variant<std::vector<ModelCommand>, SyntaxError>;
 
 class LanguageModel {
  public:
   /// `statuses` holds what $? stands for in each command.
-  [[nodiscard]] static ModelLine read(std::string_view line, std::span<const int> statuses) {
-    LanguageModel model(statuses);
+  [[nodiscard]] static ModelLine read(std::string_view line, std::span<const int> statuses,
+                                      const ModelVariables& variables = {}) {
+    LanguageModel model(statuses, variables);
     for (const char c : line) {
       model.step(c);
       if (model.failed_) return model.error_;
@@ -40,7 +46,8 @@ class LanguageModel {
  private:
   enum class State { between, bare, escape, single, twofold, twofold_escape, comment };
 
-  explicit LanguageModel(std::span<const int> statuses) : statuses_(statuses) {}
+  LanguageModel(std::span<const int> statuses, const ModelVariables& variables)
+      : statuses_(statuses), variables_(variables) {}
 
   void step(char c) {
     if (pending_operator_ != '\0' && c != pending_operator_)
@@ -61,7 +68,6 @@ class LanguageModel {
         return step_outside_quotes(c);
       case State::escape:
         word_ += c;
-        dollar_ = false;
         state_ = State::bare;
         return;
       case State::single:
@@ -97,42 +103,71 @@ class LanguageModel {
              : c == '"'  ? State::twofold
                          : State::bare;
     in_word_ = true;
-    if (state_ != State::bare) {
-      dollar_ = false;
-      return;
-    }
-    put_variable_or(c);
+    if (state_ != State::bare) return end_reference();
+    put_or_refer(c);
   }
 
   void step_in_double_quotes(char c) {
-    if (c == '"') {
-      state_ = State::bare;
-      dollar_ = false;
-    } else if (c == '\\') {
-      state_ = State::twofold_escape;
-      dollar_ = false;
+    if (c != '"' && c != '\\') return put_or_refer(c);
+    end_reference();
+    state_ = c == '"' ? State::bare : State::twofold_escape;
+  }
+
+  static bool letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; }
+  static bool digit(char c) { return c >= '0' && c <= '9'; }
+
+  /// reference_ is what may yet become $?, $NAME or ${NAME}.
+  void put_or_refer(char c) {
+    const bool braced = reference_.starts_with("${");
+    const std::size_t name = reference_.size() - (braced ? 2 : 1);
+    if (reference_.empty()) {
+      (c == '$' ? reference_ : word_) += c;
+    } else if (reference_ == "$" && (c == '?' || c == '{')) {
+      reference_ += c;
+      if (c == '?') end_reference();
+    } else if (letter(c) || (name > 0 && digit(c))) {
+      reference_ += c;
+    } else if (braced && name > 0 && c == '}') {
+      refer(std::exchange(reference_, {}).substr(2));
     } else {
-      put_variable_or(c);
+      end_reference();
+      put_or_refer(c);
     }
   }
 
-  /// A $ stands for itself until a ? follows it.
-  void put_variable_or(char c) {
-    if (c == '?' && dollar_) {
-      word_.pop_back();
+  /// What was begun with a $ goes no further.
+  void end_reference() {
+    const std::string begun = std::exchange(reference_, {});
+    if (begun == "$?") {
       const std::size_t number = commands_.size();
       word_ += std::to_string(number < statuses_.size() ? statuses_[number] : 0);
-      dollar_ = false;
-      return;
+    } else if (begun.size() < 2 || begun[1] == '{') {
+      word_ += begun;
+    } else {
+      refer(begun.substr(1));
     }
-    word_ += c;
-    dollar_ = c == '$';
+  }
+
+  void refer(const std::string& name) {
+    const auto found = variables_.find(name);
+    if (found != variables_.end()) {
+      word_ += found->second;
+    } else {
+      note(name);
+    }
+  }
+
+  /// Only the first thing wrong with a command counts.
+  void note(const std::string& what) {
+    if (wrong_.empty()) wrong_ = what;
   }
 
   void end_word() {
     state_ = State::between;
-    dollar_ = false;
+    end_reference();
     if (!std::exchange(in_word_, false)) return;
+    bytes_ += word_.size();
+    if (bytes_ > Words::kRoom) note("too long");
     words_.push_back(std::exchange(word_, {}));
     if (++count_ > kMaxWords) stop(SyntaxError::too_many_words);
   }
@@ -144,7 +179,11 @@ class LanguageModel {
   }
 
   void end_command() {
-    commands_.push_back({.join = next_join_, .words = std::exchange(words_, {})});
+    if (!wrong_.empty()) words_.clear();
+    commands_.push_back({.join = next_join_,
+                         .words = std::exchange(words_, {}),
+                         .error = std::exchange(wrong_, {})});
+    bytes_ = 0;
   }
 
   void finish() {
@@ -166,12 +205,15 @@ class LanguageModel {
   }
 
   std::span<const int> statuses_;
+  const ModelVariables& variables_;
   State state_ = State::between;
   char pending_operator_ = '\0';
-  bool dollar_ = false;  // The last character of the word is a $ that is no other's.
+  std::string reference_;
   bool in_word_ = false;
   std::string word_;
   std::vector<std::string> words_;
+  std::string wrong_;
+  std::size_t bytes_ = 0;
   std::size_t count_ = 0;
   Join next_join_ = Join::always;
   std::vector<ModelCommand> commands_;

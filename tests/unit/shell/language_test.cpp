@@ -18,25 +18,47 @@ using test::ModelCommand;
 using test::ModelLine;
 using Texts = std::vector<std::string>;
 
+const test::ModelVariables kNone;
+
 /// What the shell makes of a line, in the form of the model.
-ModelLine parsed(std::string_view line, std::span<const int> statuses) {
+ModelLine parsed(std::string_view line, std::span<const int> statuses,
+                 const test::ModelVariables& variables = kNone) {
   auto commands = CommandLine::parse(line);
   if (!commands) return commands.error();
+  const auto kept = std::make_unique<Variables>();
+  Scope scope;
+  scope.variables = kept.get();
+  for (const auto& [name, value] : variables) {
+    if (name == kLastHandle) {
+      scope.last_handle = value;
+    } else if (!kept->set(name, value)) {
+      throw std::runtime_error("no room for a test's variables");
+    }
+  }
   std::vector<ModelCommand> list;
   const auto words = std::make_unique<Words>();
-  const auto status = [&] { return list.size() < statuses.size() ? statuses[list.size()] : 0; };
-  while (commands->next(status(), *words)) {
-    list.push_back(
-        {.join = commands->join(), .words = Texts(words->words().begin(), words->words().end())});
+  while (commands->next()) {
+    scope.last_status = list.size() < statuses.size() ? statuses[list.size()] : 0;
+    ModelCommand command{.join = commands->join(), .words = {}};
+    const auto expanded = commands->expand(scope, *words);
+    if (expanded) {
+      command.words = Texts(words->words().begin(), words->words().end());
+    } else {
+      const bool unknown = expanded.error().kind == ExpansionError::Kind::no_variable;
+      command.error = unknown ? std::string(expanded.error().word) : "too long";
+    }
+    list.push_back(std::move(command));
   }
   return list;
 }
 
 /// The words of a line of one command. `status` is what $? stands for.
-Texts words_of(std::string_view line, int status = 0) {
-  const ModelLine result = parsed(line, std::array{status});
+Texts words_of(std::string_view line, int status = 0,
+               const test::ModelVariables& variables = kNone) {
+  const ModelLine result = parsed(line, std::array{status}, variables);
   const auto* commands = std::get_if<std::vector<ModelCommand>>(&result);
   if (commands == nullptr || commands->size() != 1) return {"not one command"};
+  if (!commands->front().error.empty()) return {"error", commands->front().error};
   return commands->front().words;
 }
 
@@ -97,9 +119,45 @@ TEST(Language, TheLastStatus) {
   EXPECT_EQ(words_of(R"(echo $$? $?? $)", 1), (Texts{"echo", "$1", "1?", "$"}));
 }
 
+TEST(Language, Variables) {
+  const test::ModelVariables variables{{"a", "1"}, {"a_2", "b c"}, {"_", ""}, {"last", "a7"}};
+  EXPECT_EQ(words_of("echo $a $a_2 $_ $last", 0, variables), (Texts{"echo", "1", "b c", "", "a7"}));
+  EXPECT_EQ(words_of("echo ${a} x${a}y $a-$a.$a$a", 0, variables),
+            (Texts{"echo", "1", "x1y", "1-1.11"}));
+  EXPECT_EQ(words_of(R"(echo "$a ${a_2}" '$a ${a}' \$a "\$a" $a"b"'c')", 0, variables),
+            (Texts{"echo", "1 b c", "$a ${a}", "$a", "$a", "1bc"}));
+  // What a value holds is no syntax.
+  EXPECT_EQ(words_of("echo $x", 0, {{"x", "; a && 'b $x # \\"}}),
+            (Texts{"echo", "; a && 'b $x # \\"}));
+  EXPECT_EQ(words_of("$x 1", 0, {{"x", "echo"}}), (Texts{"echo", "1"}));
+}
+
+TEST(Language, AVariableThatIsNotThereIsAnError) {
+  EXPECT_EQ(words_of("echo $a $b", 0, {{"a", "1"}}), (Texts{"error", "b"}));
+  EXPECT_EQ(words_of("echo ${a}x", 0), (Texts{"error", "a"}));
+  EXPECT_EQ(words_of("echo \"$last\"", 0), (Texts{"error", "last"}));
+  EXPECT_EQ(words_of("echo $ab", 0, {{"a", "1"}}), (Texts{"error", "ab"}));
+}
+
 TEST(Language, OtherDollarsAreLeftAsTheyAre) {
-  EXPECT_EQ(words_of("echo $a $b $c"), (Texts{"echo", "$a", "$b", "$c"}));
-  EXPECT_EQ(words_of("echo $ \"$\" ${x} $(y)"), (Texts{"echo", "$", "$", "${x}", "$(y)"}));
+  const test::ModelVariables variables{{"x", "1"}};
+  EXPECT_EQ(words_of("echo $ \"$\" $(y) $1 $- a$", 0, variables),
+            (Texts{"echo", "$", "$", "$(y)", "$1", "$-", "a$"}));
+  EXPECT_EQ(words_of("echo ${} ${1} ${?} ${x ${x-} $}", 0, variables),
+            (Texts{"echo", "${}", "${1}", "${?}", "${x", "${x-}", "$}"}));
+  EXPECT_EQ(words_of(R"(echo $"x" "$"x ${"x}" ${x"}" $$x)", 0, variables),
+            (Texts{"echo", "$x", "$x", "${x}", "${x}", "$1"}));
+}
+
+TEST(Language, WordsThatGrowTooLongAreAnError) {
+  const std::string half(512, 'h');
+  const test::ModelVariables variables{{"half", half}, {"x", "1"}};
+  EXPECT_EQ(words_of("$half $half", 0, variables), (Texts{half, half}));
+  EXPECT_EQ(words_of("$half$half", 0, variables), (Texts{half + half}));
+  EXPECT_EQ(words_of("$half $half 1", 0, variables), (Texts{"error", "too long"}));
+  EXPECT_EQ(words_of("1$half$half", 0, variables), (Texts{"error", "too long"}));
+  EXPECT_EQ(words_of("$half $half $x", 0, variables), (Texts{"error", "too long"}));
+  EXPECT_EQ(words_of("$half$half '' \"\"", 0, variables), (Texts{half + half, "", ""}));
 }
 
 TEST(Language, JoinsNeedNoBlanks) {
@@ -175,14 +233,16 @@ TEST(Language, FirstWordAsTyped) {
   EXPECT_EQ(first_word("\t"), "");
   EXPECT_EQ(first_word(""), "");
   EXPECT_EQ(first_word("; x"), "");
+  EXPECT_EQ(first_word("'a b'c d"), "'a b'c");
+  EXPECT_EQ(first_word("'a b"), "'a");
 }
 
 /// A line of pieces that are likely to matter to one another.
 std::string random_line(alloc::RandomSource& random) {
-  static constexpr std::array<std::string_view, 30> kPieces{
-      " ",  " ", " ", "\t", ";",    ";",  "&&",   "&&",  "||",   "||",
-      "&",  "|", "'", "'",  "\"",   "\"", "\\",   "$",   "?",    "$?",
-      "$?", "#", "a", "b1", "echo", "''", "\"\"", "' '", "\\\"", "x"};
+  static constexpr std::array<std::string_view, 38> kPieces{
+      " ", " ",  " ",    "\t",  ";",    ";",  "&&",  "&&", "||", "||",   "&",    "|",    "'",
+      "'", "\"", "\"",   "\\",  "$",    "?",  "$?",  "$?", "#",  "a",    "b1",   "x",    "echo",
+      "_", "''", "\"\"", "' '", "\\\"", "$a", "$b1", "${", "}",  "${a}", "${x}", "$last"};
   std::string line;
   const std::uint64_t pieces = random.below(24);
   for (std::uint64_t i = 0; i < pieces; ++i) line += random.pick(kPieces);
@@ -204,14 +264,16 @@ std::string random_long_line(alloc::RandomSource& random) {
 
 TEST(Language, RandomLinesAgreeWithTheModel) {
   constexpr std::array kStatuses{0, 1, 2, 127, 255, 3, 0, 1, 2, 127, 0, 0};
+  const test::ModelVariables variables{
+      {"a", "1"}, {"x", " \"y"}, {"_", ""}, {"ab1", std::string(300, 'z')}, {"last", "a9"}};
   for (const std::uint64_t seed : alloc::kSeeds) {
     alloc::RandomSource random(seed);
     std::size_t accepted = 0;
     const std::uint64_t count = alloc::rounds(30'000);
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::string line = i % 8 == 0 ? random_long_line(random) : random_line(random);
-      const ModelLine ours = parsed(line, kStatuses);
-      ASSERT_EQ(ours, LanguageModel::read(line, kStatuses))
+      const ModelLine ours = parsed(line, kStatuses, variables);
+      ASSERT_EQ(ours, LanguageModel::read(line, kStatuses, variables))
           << "seed " << seed << ", line " << i << ": [" << line << "]";
       accepted += ours.index() == 0 ? 1U : 0U;
     }

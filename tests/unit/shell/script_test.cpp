@@ -52,7 +52,7 @@ TEST(Script, StatusFlowsFromLineToLine) {
 TEST(Script, GoesOnBehindErrors) {
   ShellRig rig;
   EXPECT_EQ(output_of(rig, "#!heapscope\nfree a1\necho 'a\nalloc\necho 4\n"),
-            "error: there is no block a1\nerror: unclosed quote\n"
+            "error: there is no block a1\nerror: initrd: line 3: unclosed quote\n"
             "error: alloc needs more arguments\n"
             "usage: alloc SIZE [ALIGN] [-n COUNT] [-t TAG] [-f BYTE]\n4\n");
 }
@@ -91,9 +91,9 @@ TEST(Script, ALineThatIsTooLongIsNotRun) {
   line.resize(512, 'x');
   EXPECT_TRUE(output_of(rig, "#!heapscope\n" + line + "\necho 2\n").ends_with("xxx\n2\n"));
   EXPECT_EQ(output_of(rig, "#!heapscope\n" + line + "x\necho 2\n"),
-            "error: line too long: 512 bytes at most\n2\n");
+            "error: initrd: line 2: line too long: 512 bytes at most\n2\n");
   EXPECT_EQ(output_of(rig, "#!heapscope\necho " + std::string(100'000, 'x') + "\necho 2\n"),
-            "error: line too long: 512 bytes at most\n2\n");
+            "error: initrd: line 2: line too long: 512 bytes at most\n2\n");
   const std::string tag = "@" + std::string(32, 't');
   EXPECT_TRUE(
       output_of(rig, "#!heapscope\n" + tag + " " + line + "\n").ends_with(" END status=0\n"));

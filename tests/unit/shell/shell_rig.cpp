@@ -141,6 +141,8 @@ ShellRig::ShellRig(const RigOptions& options)
                    .history = history,
                    .setup = setup,
                    .platform = platform,
+                   .variables = variables,
+                   .typed_script = typed_script,
                    .boot = boot,
                    .memory = map,
                    .regions = regions_},

@@ -179,6 +179,8 @@ class ShellRig {
   HandleTable handles;
   History history;
   HeapSetup setup;
+  Variables variables;
+  ScriptBuffer typed_script;
 
  private:
   std::vector<Region> regions_;
