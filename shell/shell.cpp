@@ -378,6 +378,7 @@ int Shell::reject(std::string_view name, std::string_view kind, std::string_view
   if (state_.place != nullptr) {
     format(text, "{}: line {}: ", state_.place->script.source, state_.place->line);
     state_.place->failed = true;
+    state_.place->status = kWrongUsage;
   }
   text.write(message);
   printer().begin(name);
@@ -406,7 +407,10 @@ int Shell::run_commands(std::string_view line, bool too_long, Words& words) {
     status = last_status_;
     // As in other shells, a failure that && or || asks for is none.
     const bool failed = !skipped && status != kSuccess && !commands->decides();
-    if (state_.place != nullptr && failed) state_.place->failed = true;
+    if (state_.place != nullptr) {
+      state_.place->status = status;
+      state_.place->failed = state_.place->failed || failed;
+    }
     if (stop_ || interrupted() || (state_.strict && state_.place != nullptr && failed)) break;
   }
   return status;
@@ -617,7 +621,7 @@ Shell::ScriptEnd Shell::run_lines(const Script& script) {
   }
   state_ = outer;
   end.line = place.line + (end.kind == ScriptEnd::Kind::reached ? place.text_lines : 0);
-  end.status = last_status_;
+  end.status = place.status;
   return end;
 }
 

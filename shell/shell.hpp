@@ -122,7 +122,7 @@ class Shell final : private OutputWatcher {
     };
     Kind kind = Kind::reached;
     std::uint64_t line = 0;  ///< The last one that was run, counted from 1.
-    int status = kSuccess;   ///< Of the last command.
+    int status = kSuccess;   ///< Of the last command, if there was one.
   };
   /// Runs a script's lines while `command` is answering, as run_nested() does.
   struct NestedScript {
@@ -190,6 +190,7 @@ class Shell final : private OutputWatcher {
     const Script& script;
     std::uint64_t line = 0;
     std::uint64_t text_lines = 0;  // Of the text behind that line, its end included.
+    int status = kSuccess;         // Of the last command.
     bool failed = false;           // This line, in a way that `set -e` stops at.
   };
   struct Frame {

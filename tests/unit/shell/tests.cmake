@@ -6,6 +6,7 @@ heapscope_unit_test(shell
   unit/shell/alloc_command_test.cpp
   unit/shell/boot_options_test.cpp
   unit/shell/commands_test.cpp
+  unit/shell/expression_test.cpp
   unit/shell/fault_test.cpp
   unit/shell/frame_test.cpp
   unit/shell/free_command_test.cpp
@@ -24,6 +25,8 @@ heapscope_unit_test(shell
   unit/shell/output_test.cpp
   unit/shell/panic_shell_test.cpp
   unit/shell/printed_text_test.cpp
+  unit/shell/script_commands_test.cpp
   unit/shell/script_test.cpp
   unit/shell/signed_value_test.cpp
+  unit/shell/variables_test.cpp
   unit/shell/workload_commands_test.cpp)
