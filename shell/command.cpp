@@ -25,14 +25,6 @@ const CommandRecord* find_command(std::string_view name) {
 
 bool Context::interrupted() { return shell.interrupted(); }
 
-Arguments Arguments::all_positional(std::span<const std::string_view> words) {
-  Arguments arguments;
-  for (const std::string_view word : words) {
-    if (!arguments.positional_.push_back(word)) break;
-  }
-  return arguments;
-}
-
 std::optional<std::string_view> Arguments::value_of(char letter) const {
   for (const Given& given : given_) {
     if (given.letter == letter) return given.value;
@@ -42,9 +34,11 @@ std::optional<std::string_view> Arguments::value_of(char letter) const {
 
 Result<Arguments, Arguments::Error> Arguments::parse(std::span<const std::string_view> words,
                                                      std::span<const OptionRecord> options,
-                                                     std::size_t command_at) {
-  Arguments arguments;
-  bool options_over = false;
+                                                     std::size_t command_at,
+                                                     bool words_as_they_are) {
+  Result<Arguments, Error> result;
+  Arguments& arguments = *result;
+  bool options_over = words_as_they_are;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string_view word = words[i];
     options_over = options_over || (command_at != 0 && arguments.size() >= command_at);
@@ -71,7 +65,7 @@ Result<Arguments, Arguments::Error> Arguments::parse(std::span<const std::string
     // A command has fewer options than there is room for, each at most once.
     if (!arguments.given_.push_back({.letter = word[1], .value = value})) break;
   }
-  return arguments;
+  return result;
 }
 
 }  // namespace heapscope::shell

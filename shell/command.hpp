@@ -59,9 +59,8 @@ class Arguments {
   /// taken as they are.
   [[nodiscard]] static Result<Arguments, Error> parse(std::span<const std::string_view> words,
                                                       std::span<const OptionRecord> options,
-                                                      std::size_t command_at = 0);
-  /// All words as positional arguments.
-  [[nodiscard]] static Arguments all_positional(std::span<const std::string_view> words);
+                                                      std::size_t command_at = 0,
+                                                      bool words_as_they_are = false);
 
   [[nodiscard]] std::size_t size() const { return positional_.size(); }
   [[nodiscard]] std::string_view operator[](std::size_t i) const { return positional_[i]; }

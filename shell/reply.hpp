@@ -127,11 +127,14 @@ class Reply {
   /// fields that follow are this command's all the same. Comes first or not at all.
   virtual void nested_failed(int status) = 0;
 
+  // These three stay functions, so that the message takes no stack of commands that
+  // run others.
+
   /// The command failed: `kind` is a fixed name for scripts, the text one line
   /// for people. Returns kFailed.
   template <class... Args>
-  int fail(std::string_view kind, FormatText<std::type_identity_t<Args>...> text,
-           const Args&... args) {
+  [[gnu::noinline]] int fail(std::string_view kind, FormatText<std::type_identity_t<Args>...> text,
+                             const Args&... args) {
     Message message;
     format(message, text, args...);
     show_error(kFailed, kind, message.view(), {});
@@ -141,8 +144,9 @@ class Reply {
   /// The command was called wrongly: like fail(), with `usage` shown as well.
   /// Returns kWrongUsage.
   template <class... Args>
-  int refuse(std::string_view usage, FormatText<std::type_identity_t<Args>...> text,
-             const Args&... args) {
+  [[gnu::noinline]] int refuse(std::string_view usage,
+                               FormatText<std::type_identity_t<Args>...> text,
+                               const Args&... args) {
     Message message;
     format(message, text, args...);
     show_error(kWrongUsage, "usage", message.view(), usage);
@@ -152,8 +156,9 @@ class Reply {
   /// The answer that was begun is not complete: an error within it. Returns
   /// kFailed.
   template <class... Args>
-  int problem(std::string_view kind, FormatText<std::type_identity_t<Args>...> text,
-              const Args&... args) {
+  [[gnu::noinline]] int problem(std::string_view kind,
+                                FormatText<std::type_identity_t<Args>...> text,
+                                const Args&... args) {
     Message message;
     format(message, text, args...);
     show_problem(kind, message.view());

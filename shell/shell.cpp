@@ -424,17 +424,22 @@ int Shell::run_next(const CommandLine& commands, Words& words) {
                     .variables = &environment_.variables};
   const auto expanded = commands.expand(scope, words);
   if (expanded) return run_command(words.words(), commands.name());
-  printer().begin(commands.name());
+  reject_expansion(commands.name(), expanded.error());
+  return kWrongUsage;
+}
+
+/// Apart from run_next(), whose stack a script's commands all stand on.
+[[gnu::noinline]] void Shell::reject_expansion(std::string_view name, const ExpansionError& error) {
   FixedText<640> text;
-  const bool unknown = expanded.error().kind == ExpansionError::Kind::no_variable;
+  const bool unknown = error.kind == ExpansionError::Kind::no_variable;
   if (unknown) {
-    format(text, "there is no variable {}", expanded.error().word);
+    format(text, "there is no variable {}", error.word);
   } else {
     format(text, "too long: the words of a command are {} bytes at most", Words::kRoom);
   }
+  printer().begin(name);
   printer().error(kWrongUsage, unknown ? "no-variable" : "too-long", text.view());
   printer().end();
-  return kWrongUsage;
 }
 
 /// `name` is the first word as typed, for the case that it is no command's.
@@ -514,9 +519,8 @@ Reply& Shell::switch_mode(Mode mode, std::string_view command) {
 
 int Shell::call(const CommandRecord& command, std::span<const std::string_view> words,
                 Reply& reply) {
-  const auto arguments = command.takes_words_as_they_are
-                             ? Arguments::all_positional(words)
-                             : Arguments::parse(words, command.options, command.command_at);
+  const auto arguments =
+      Arguments::parse(words, command.options, command.command_at, command.takes_words_as_they_are);
   if (!arguments) {
     const std::string_view word = arguments.error().word;
     switch (arguments.error().kind) {

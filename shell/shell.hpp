@@ -214,6 +214,7 @@ class Shell final : private OutputWatcher {
   void stop_if_asked();
   int run_commands(std::string_view line, bool too_long, Words& words);
   int run_next(const CommandLine& commands, Words& words);
+  void reject_expansion(std::string_view name, const ExpansionError& error);
   int run_command(std::span<const std::string_view> words, std::string_view name);
   ScriptEnd run_lines(const Script& script);
   void run_script_line(std::string_view& rest, Words& words);
