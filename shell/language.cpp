@@ -172,7 +172,7 @@ Result<void, ExpansionError> CommandLine::expand(std::string_view raw, const Sco
     const char following = i + 1 < raw.size() ? raw[i + 1] : '\0';
     const Reference reference =
         c == '$' && quote != '\'' ? reference_at(raw.substr(i)) : Reference{};
-    if (c == quote) {
+    if (quote != '\0' && c == quote) {
       quote = '\0';
     } else if (quote == '\0' && (c == '\'' || c == '"')) {
       quote = c;

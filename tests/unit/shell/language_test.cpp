@@ -103,6 +103,11 @@ TEST(Language, ABackslashTakesTheNextCharacterAsItIs) {
             (Texts{"echo", "a b", ";", "&", "|", "#", "'", "\"", "\\", "x"}));
 }
 
+TEST(Language, ANulIsACharacterLikeAnyOther) {
+  const std::string nul(1, '\0');
+  EXPECT_EQ(words_of("a" + nul + "b '" + nul + "'"), (Texts{"a" + nul + "b", nul}));
+}
+
 TEST(Language, CommentsBeginAtAWordsStart) {
   EXPECT_EQ(words_of("echo a # b 'c"), (Texts{"echo", "a"}));
   EXPECT_EQ(words_of("echo a#b"), (Texts{"echo", "a#b"}));
