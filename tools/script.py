@@ -7,6 +7,7 @@ failed, QEMU's if the script ended the machine, 125 if the machine went wrong.
 import re
 import sys
 from pathlib import Path
+from typing import Iterator
 
 from failure import MACHINE_STATUS, USAGE_STATUS, Failure
 from qemu import Hardware, SocketMachine
@@ -16,6 +17,9 @@ from session import KernelStopped, MachineEnded, Session, Silence
 # NUL, Ctrl-C, backspace, Ctrl-U, delete.
 _UNTYPABLE = re.compile(rb"[\x00\x03\x08\x15\x7f]")
 
+
+# A line that takes those behind it, up to one that is the name, as its text.
+_TEXT_FOLLOWS = re.compile(rb"(?:^|[;&|])[ \t]*source[ \t]+<<([A-Za-z_][A-Za-z0-9_]*)(?=[ \t;&|]|$)")
 
 _LAST_TAG = b"end"
 
@@ -30,8 +34,23 @@ def read_lines(file: str) -> ScriptLines:
             raise Failure(
                 f"{_name(file)}: line {number} holds byte 0x{found[0][0]:02x}, which cannot be typed",
                 USAGE_STATUS)
-    return [(number, line) for number, line in enumerate(lines, 1)
-            if line.strip(b" \t") and not line.lstrip(b" \t").startswith(b"#")]
+    return list(_commands(file, enumerate(lines, 1)))
+
+
+def _commands(file: str, numbered: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Leaves out what runs nothing, and joins a `source <<NAME` with its text."""
+    for number, line in numbered:
+        if not line.strip(b" \t") or line.lstrip(b" \t").startswith(b"#"):
+            continue
+        if follows := _TEXT_FOLLOWS.search(line):
+            text = [line]
+            while text[-1] != follows[1] or len(text) == 1:
+                if (behind := next(numbered, None)) is None:
+                    raise Failure(f"{_name(file)}: no line {follows[1].decode()} ends the script "
+                                  f"of line {number}", USAGE_STATUS)
+                text.append(behind[1])
+            line = b"\r".join(text)
+        yield number, line
 
 
 def run_script(hardware: Hardware, lines: ScriptLines, timeout: float) -> int:

@@ -104,6 +104,19 @@ def test_a_large_reply_is_whole() -> None:
     assert len(json.loads(result.stdout)["result"]["blocks"]) == 2000
 
 
+def test_a_script_within_the_script_is_one_command() -> None:
+    result = script("echo 1\nsource <<END && echo 4\n\n# echo\necho 2\nnosuch\nEND\necho 3\n")
+    assert result.stdout == ("1\n2\nunknown command: nosuch\nlines                  4\n"
+                             "status                 127\n3\n")
+    assert result.returncode == 127
+
+
+def test_a_script_within_the_script_must_end() -> None:
+    result = script("echo 1\nsource <<END\necho 2\n")
+    assert result.returncode == USAGE
+    assert_one_line(result.stderr)
+
+
 def test_a_line_too_long_is_an_error_like_any_other() -> None:
     result = script("echo " + 600 * "x" + "\necho on\n")
     assert result.returncode == 2
