@@ -9,7 +9,7 @@ namespace heapscope::shell {
 
 void Output::write(std::string_view text) {
   while (!text.empty()) {
-    if (counting_ && rows_left_ == 0) watcher_->rows_used_up();
+    if (counting_ && rows_left_ == 0 && !watcher_->rows_used_up()) return;
     const std::size_t end = text.find('\n');
     if (end != 0) {
       console_.write(text.substr(0, end));

@@ -13,8 +13,9 @@ class OutputWatcher {
  public:
   /// A line was ended. False: the rest of what is being written is not wanted.
   [[nodiscard]] virtual bool line_ended() = 0;
-  /// As many rows were written as were allowed, and more follows.
-  virtual void rows_used_up() = 0;
+  /// As many rows were written as were allowed, and more follows. False: what follows is
+  /// not wanted.
+  [[nodiscard]] virtual bool rows_used_up() = 0;
 
  protected:
   ~OutputWatcher() = default;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "shell/help_page.hpp"
 #include "shell/argument_values.hpp"
+#include "shell/help_page.hpp"
 #include "shell/human_size.hpp"
 
 namespace heapscope::shell {
@@ -257,23 +257,30 @@ KeyPress Shell::wait_for_key() {
 }
 
 /// A screenful: waits for somebody to have read it. Whoever types on is not kept waiting.
-void Shell::rows_used_up() {
-  if (console_.has_input()) return output_.allow_rows(0, 0);
+bool Shell::rows_used_up() {
   const std::size_t columns = editor_.columns();
   output_.allow_rows(0, 0);
+  if (in_round_) {
+    plain_.hush();
+    return false;
+  }
+  if (console_.has_input()) return true;
   console_.write("\x1b[7m-- more --\x1b[27m");
   const KeyPress key = wait_for_key();
   console_.write("\r\x1b[K");
   const char letter = key.size == 1 ? key.byte() : '\0';
   if (key.key == Key::escape || (key.key == Key::text && letter == 'q')) {
     plain_.hush();
-  } else if (key.key == Key::enter || key.key == Key::down) {
+    return false;
+  }
+  if (key.key == Key::enter || key.key == Key::down) {
     output_.allow_rows(1, columns);
   } else if ((key.key == Key::text && letter == ' ') || key.key == Key::page_down) {
     output_.allow_rows(editor_.rows() - 1, columns);
   } else {
     held_key_ = key;
   }
+  return true;
 }
 
 void Shell::set_collecting(bool collecting) {
@@ -495,6 +502,9 @@ void Shell::begin_round(bool first) {
   if (mode_ == Mode::terminal) {
     console_.write("\x1b[H");
     output_.erase_line_ends(true);
+    // What the screen has no room for would scroll the rest away.
+    output_.allow_rows(editor_.rows() - 1, editor_.columns());
+    in_round_ = true;
   } else if (mode_ == Mode::plain && !first) {
     output_.begin_line();
     output_.write("---\n");
@@ -503,6 +513,8 @@ void Shell::begin_round(bool first) {
 
 void Shell::end_round() {
   if (mode_ != Mode::terminal) return;
+  in_round_ = false;
+  output_.allow_rows(0, 0);
   output_.begin_line();
   output_.erase_line_ends(false);
   console_.write("\x1b[J");

@@ -183,7 +183,7 @@ class Shell final : private OutputWatcher {
   void enter_terminal();
   void tell_notices();
   [[nodiscard]] bool line_ended() override;
-  void rows_used_up() override;
+  [[nodiscard]] bool rows_used_up() override;
   [[nodiscard]] KeyPress wait_for_key();
   /// Where in a script the shell is.
   struct Place {
@@ -249,6 +249,7 @@ class Shell final : private OutputWatcher {
   State state_;
   int last_status_ = kSuccess;
   std::optional<Stop> stop_;
+  bool in_round_ = false;  // Of a command that is shown in place, again and again.
   bool interrupted_ = false;
   bool collecting_ = false;
 };

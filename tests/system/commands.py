@@ -26,7 +26,9 @@ def page_of(json_shell: Shell, command: str) -> Json:
 
 
 def examples_of(page: Json) -> list[str]:
-    return [each["example"] for each in page["examples"]]
+    """As they are typed: a text that is to follow follows."""
+    examples = [each["example"] for each in page["examples"]]
+    return [f"{each}\recho text\rEND" if each.endswith("<<END") else each for each in examples]
 
 
 def needs_blocks(example: str) -> bool:

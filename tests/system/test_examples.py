@@ -41,6 +41,7 @@ def test_the_examples_succeed(
     for name in pages.keys() - ENDING:
         for example in examples_of(pages[name]):
             shell = machines.boot(initrd=trace) if needs_blocks(example) else shared
+            shell.run("free all")
             shell.run(PREPARATION)
             shell.ok(example)
             ran += 1

@@ -50,6 +50,8 @@ def valid_replies(shell: Shell, line: str) -> list[Json]:
 
 
 def error_forms(name: str) -> list[str]:
+    if name == "watch":
+        name = "watch -c 1"  # which would go on for ever
     return [name, f"{name} -Z", f"{name} '' '' '' ''", f"{name} 99999999999999999999", f"{name} -n"]
 
 

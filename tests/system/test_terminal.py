@@ -29,6 +29,8 @@ SCENES: dict[str, list[str]] = {
     "hint": ["alloc ", "64 "],
     "help_page": ["help free\r"],
     "pages": ["help\r", " ", "q"],
+    "watch": ["set n 1\rwatch -n 0 -c 3 echo tick $n\r"],
+    "source": ["source <<END\r", "echo one; nosuch\r", "set -e; free a9\r", "echo two\rEND\r"],
     "errors": ["free a999\ralloc\rnosuch\r"],
 }
 
