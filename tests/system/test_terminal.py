@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import Machines
-from terminal import PROMPT, Terminal
+from terminal_screen import PROMPT, Terminal
 
 SCREENS = Path(__file__).resolve().parent / "screens"
 SIZES = [(80, 24), (40, 10), (132, 50)]
