@@ -42,6 +42,13 @@ class CoreSignals {
     Mmio::write(of(core, offsetof(LocalRegisters, mailbox_control)), kLookByIrq | kStopByFiq);
     Mmio::write(of(core, offsetof(LocalRegisters, timer_control)), kPhysicalTimerByIrq);
   }
+  /// Lets nothing of the two, nor the timer, reach `core` any more, and leaves none.
+  static void disable(std::uint32_t core) {
+    Mmio::write(of(core, offsetof(LocalRegisters, mailbox_control)), 0);
+    Mmio::write(of(core, offsetof(LocalRegisters, timer_control)), 0);
+    clear(core, CoreSignal::look);
+    clear(core, CoreSignal::stop);
+  }
   static void send(std::uint32_t core, CoreSignal signal) {
     Mmio::write(mailbox(core, signal, offsetof(LocalRegisters, mailbox_set)), 1);
   }

@@ -21,9 +21,13 @@ struct ControllerRegisters {
   std::uint32_t pending2;
   std::uint32_t fiq_control;
   std::uint32_t enable1;
+  std::uint32_t enable2;
+  std::uint32_t enable_basic;
+  std::uint32_t disable1;
 };
 static_assert(offsetof(ControllerRegisters, pending1) == 0x04);
 static_assert(offsetof(ControllerRegisters, enable1) == 0x10);
+static_assert(offsetof(ControllerRegisters, disable1) == 0x1c);
 
 /// Of the mini UART and SPI 1 and 2, of which only the mini UART is in use.
 constexpr std::uint32_t kAuxiliary = 1U << 29;
@@ -34,6 +38,10 @@ void start_interrupts() {
   serial().start_interrupts();
   Mmio::write(kBoard.interrupt_controller + offsetof(ControllerRegisters, enable1), kAuxiliary);
   unmask_interrupts();
+}
+
+void stop_interrupts() {
+  Mmio::write(kBoard.interrupt_controller + offsetof(ControllerRegisters, disable1), kAuxiliary);
 }
 
 void handle_interrupts() {

@@ -7,6 +7,9 @@ namespace heapscope::kernel {
 /// which must be core 0.
 void start_interrupts();
 
+/// Keeps the serial line from interrupting anybody, for whoever comes after this kernel.
+void stop_interrupts();
+
 /// Serves what is pending on this core. Called with interrupts masked; O(1).
 void handle_interrupts();
 

@@ -11,6 +11,7 @@
 #include "kernel/board_model.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/cores.hpp"
+#include "kernel/handover.hpp"
 #include "kernel/heap.hpp"
 #include "kernel/image.hpp"
 #include "kernel/interrupts.hpp"
@@ -181,8 +182,12 @@ class Regions {
 
 class Machine final : public shell::Platform {
  public:
-  explicit Machine(Stopwatch started)
-      : started_(started), board_(board_model(Mailbox::board_revision())) {}
+  /// `passed` is what the firmware gave the kernel in x0.
+  Machine(Stopwatch started, const atags::MemoryMap& memory, std::uint64_t passed)
+      : started_(started),
+        memory_(memory),
+        passed_(passed),
+        board_(board_model(Mailbox::board_revision())) {}
   /// To be called when the first prompt is shown.
   void note_end_of_boot() { boot_counts_ = counts(); }
   [[nodiscard]] shell::Counts boot_counts() const override { return boot_counts_; }
@@ -222,9 +227,16 @@ class Machine final : public shell::Platform {
     serial().flush();
     reset();
   }
+  [[nodiscard]] std::uint64_t kernel_address() const override { return text_range().start; }
+  [[nodiscard]] std::string_view boot_obstacle(Range image, Range memory) override {
+    return handover_obstacle(image, memory, memory_);
+  }
+  void boot(Range image) override { hand_over(image, memory_, passed_); }
 
  private:
   Stopwatch started_;
+  const atags::MemoryMap& memory_;
+  std::uint64_t passed_;
   std::string_view board_;
   shell::Counts boot_counts_;
   std::uint64_t told_losses_ = 0;
@@ -288,11 +300,11 @@ bool nothing_comes_for(std::uint64_t microseconds) {
   }
 }
 
-[[noreturn]] void run_shell(const atags::BootInfo& boot, Stopwatch started) {
+[[noreturn]] void run_shell(const atags::BootInfo& boot, Stopwatch started, std::uint64_t x0) {
   const atags::MemoryMap memory = map_memory(boot);
   start_mmu(memory);
   start_interrupts();
-  Machine machine(started);
+  Machine machine(started, memory, x0);
   const Regions regions(boot);
   const shell::BootOptions options = shell::read_boot_options(boot.command_line);
   shell::HandleTable handles;
@@ -341,7 +353,7 @@ extern "C" [[noreturn]] void kernel_start(std::uint64_t x0) {
   keep_firmware_area();
   const auto boot = atags::discover(candidates(x0));
   if (!boot) stop_without_memory(boot.error());
-  run_shell(*boot, started);
+  run_shell(*boot, started, x0);
 }
 
 }  // namespace heapscope::kernel

@@ -71,7 +71,10 @@ void begin_panic() {
   halt();
 }
 
-void take_over_line() { serial().stop_interrupts(); }
+void take_over_line() {
+  serial().stop_interrupts();
+  serial().set_raw(false);
+}
 
 void break_usual_shell_off() {
   if (usual_shell == nullptr) return;

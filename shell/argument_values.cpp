@@ -20,6 +20,22 @@ std::optional<std::uint64_t> read_number(Context& context, const CommandRecord& 
   return *number;
 }
 
+std::optional<HandleTable::TagId> read_tag(Context& context, const CommandRecord& command,
+                                           std::string_view word, int& status) {
+  if (word.empty()) {
+    status = context.reply.refuse(command.usage, "TAG is empty");
+    return std::nullopt;
+  }
+  const auto tag = context.environment.handles.tag(word);
+  if (tag) return *tag;
+  status =
+      tag.error() == TagError::too_long
+          ? context.reply.refuse(command.usage, "TAG is longer than {} bytes",
+                                 HandleTable::kMaxTagLength)
+          : context.reply.fail("too-many-tags", "all {} tags are in use", HandleTable::kMaxTags);
+  return std::nullopt;
+}
+
 std::optional<HandleId> handle_number(std::string_view word) {
   // "a07" is no handle: a handle has one name.
   if (word.size() < 2 || word[0] != 'a' || word[1] == '0') return std::nullopt;

@@ -20,6 +20,12 @@ namespace heapscope::shell {
 /// The longest wait that commands take.
 inline constexpr std::uint64_t kMillisecondsOfDay = 86'400'000;
 
+/// The number of the tag of that name, which is made where there is none yet; or nothing,
+/// with the command's `status`, where the call has been refused or has failed.
+[[nodiscard]] std::optional<HandleTable::TagId> read_tag(Context& context,
+                                                         const CommandRecord& command,
+                                                         std::string_view word, int& status);
+
 /// The number of a handle written as "a7"; nothing where it is not so written.
 [[nodiscard]] std::optional<HandleId> handle_number(std::string_view word);
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/range.hpp"
 #include "base/text_sink.hpp"
 
 namespace heapscope::shell {
@@ -60,6 +61,14 @@ class Platform {
   virtual void poweroff(std::uint8_t status) = 0;
   /// Starts the machine anew. Returns only in tests.
   virtual void reboot() = 0;
+  /// Where kernels are put and entered.
+  [[nodiscard]] virtual std::uint64_t kernel_address() const = 0;
+  /// Why boot(image) would not do for a kernel that takes `memory` once it runs, from
+  /// kernel_address() on; empty where it would. Changes nothing.
+  [[nodiscard]] virtual std::string_view boot_obstacle(Range image, Range memory) = 0;
+  /// Starts the kernel whose image lies there in this one's place, where nothing stands
+  /// in the way. Returns only in tests.
+  virtual void boot(Range image) = 0;
 
  protected:
   ~Platform() = default;

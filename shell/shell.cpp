@@ -371,7 +371,9 @@ void Shell::stop_if_asked() {
   if (!stop_) return;
   const Stop stop = *stop_;
   stop_.reset();
-  if (stop.reboot) {
+  if (stop.kernel) {
+    environment_.platform.boot(*stop.kernel);
+  } else if (stop.reboot) {
     environment_.platform.reboot();
   } else {
     environment_.platform.poweroff(stop.status);
@@ -582,6 +584,7 @@ int Shell::run_guarded(const CommandRecord& command, Context& context, const Arg
   if (!fault) return work.status();
   state_ = before;
   if (answering_ == nullptr) answering_ = answering;
+  console_.set_raw(false);
   answering_->give_up();
   if (mode_ != Mode::json) output_.begin_line();
   if (answering_->begun()) return answering_->problem(fault->kind, "{}", fault->summary.view());

@@ -164,6 +164,7 @@ class Shell final : private OutputWatcher {
   struct Stop {
     bool reboot = false;
     std::uint8_t status = 0;
+    std::optional<Range> kernel = std::nullopt;  ///< To start in this one's place.
   };
   /// Stops the machine when the reply of this command, and the frame around it,
   /// are complete. What is left of the line is not run.
@@ -174,6 +175,10 @@ class Shell final : private OutputWatcher {
   [[nodiscard]] int last_status() const { return last_status_; }
   /// Whether Ctrl-C has arrived since the line began.
   [[nodiscard]] bool interrupted();
+  /// A command that made the line raw has met Ctrl-C itself.
+  void interrupt() { interrupted_ = true; }
+  /// The line, for a command that talks to a program at its other end.
+  [[nodiscard]] Console& console() { return console_; }
 
  private:
   void set_mode(Mode mode);

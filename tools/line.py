@@ -12,8 +12,9 @@ BAUD = 115200
 
 # As the kernel sets its UART: 8 bits, no parity, no handshake. The kernel ends
 # its lines with CR and LF and takes CR and either key for erasing, so there is
-# nothing to map.
-_SETTINGS = ["--quiet", "--flow", "n", "--parity", "n", "--databits", "8", "--stopbits", "1"]
+# nothing to map. Files go by XMODEM: Ctrl-A Ctrl-S for `receive` and `boot`.
+_SETTINGS = ["--quiet", "--flow", "n", "--parity", "n", "--databits", "8", "--stopbits", "1",
+             "--send-cmd", "sx -vv", "--receive-cmd", "rx -vv"]
 
 
 def check_terminal() -> None:

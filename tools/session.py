@@ -103,6 +103,13 @@ class Session:
                 self._receive()
         return self._take(len(self._received))
 
+    def read_some(self, seconds: float) -> bytes:
+        """What has come, or comes first within that time."""
+        if not self._received and not self._ended:
+            if select.select([self._connection], [], [], seconds)[0]:
+                self._receive()
+        return self._take(len(self._received))
+
     def read_line(self, within: float | None = None) -> bytes:
         """The next line without its end; what came last counts as one."""
         while (end := self._received.find(b"\n")) < 0:

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "shell/argument_values.hpp"
+#include "shell/block_fields.hpp"
 #include "shell/command.hpp"
 
 namespace heapscope::shell {
@@ -54,13 +55,12 @@ constexpr std::uint64_t kBlocksBetweenChecks = 256;
 struct Request {
   alloc::Layout layout;
   std::uint64_t count = 1;
-  std::string_view tag_name;
   HandleTable::TagId tag = HandleTable::kNoTag;
   std::optional<std::uint8_t> fill;
 };
 
-/// Reads the command's words; where they are wrong, the call has been refused.
-std::optional<Request> read_request(Context& context, const Arguments& arguments) {
+/// Reads the command's words; nothing, with the command's `status`, where they are wrong.
+std::optional<Request> read_request(Context& context, const Arguments& arguments, int& status) {
   Request request;
   const auto size = read_number(context, kRecord, arguments[0], "SIZE");
   if (!size) return std::nullopt;
@@ -81,28 +81,12 @@ std::optional<Request> read_request(Context& context, const Arguments& arguments
     if (!fill) return std::nullopt;
     request.fill = static_cast<std::uint8_t>(*fill);
   }
-  request.tag_name = arguments.value_of('t').value_or("");
-  if (arguments.has('t') && request.tag_name.empty()) {
-    context.reply.refuse(kRecord.usage, "TAG is empty");
-    return std::nullopt;
+  if (const auto word = arguments.value_of('t')) {
+    const auto tag = read_tag(context, kRecord, *word, status);
+    if (!tag) return std::nullopt;
+    request.tag = *tag;
   }
   return request;
-}
-
-/// Finds or makes the tag's number; where it cannot be, the call has failed.
-bool read_tag(Context& context, Request& request) {
-  if (request.tag_name.empty()) return true;
-  const auto tag = context.environment.handles.tag(request.tag_name);
-  if (tag) {
-    request.tag = *tag;
-    return true;
-  }
-  if (tag.error() == TagError::too_long) {
-    context.reply.refuse(kRecord.usage, "TAG is longer than {} bytes", HandleTable::kMaxTagLength);
-  } else {
-    context.reply.fail("too-many-tags", "all {} tags are in use", HandleTable::kMaxTags);
-  }
-  return false;
 }
 
 /// "64 bytes", with the alignment where it is not the usual one.
@@ -186,13 +170,7 @@ bool show(Context& context, HandleId first) {
   auto handle = handles.find(first);
   for (; handle && !context.interrupted(); handle = handles.after(handle->id)) {
     context.reply.begin_item();
-    context.reply.field("id", Value::text(HandleName(handle->id).view()));
-    context.reply.field("address", Value::address(handle->address));
-    context.reply.field("size", Value::bytes(handle->size));
-    context.reply.field("align", Value::bytes(handle->align));
-    context.reply.field("usable",
-                        Value::bytes(context.environment.heap.usable_size(handle->layout())));
-    context.reply.field("tag", handle->tag.empty() ? Value::none() : Value::text(handle->tag));
+    show_block(context, *handle);
     context.reply.end_item();
   }
   context.reply.end_list();
@@ -200,11 +178,9 @@ bool show(Context& context, HandleId first) {
 }
 
 int run(Context& context, const Arguments& arguments) {
-  auto request = read_request(context, arguments);
-  if (!request) return kWrongUsage;
-  if (!read_tag(context, *request)) {
-    return request->tag_name.size() > HandleTable::kMaxTagLength ? kWrongUsage : kFailed;
-  }
+  int status = kWrongUsage;
+  const auto request = read_request(context, arguments, status);
+  if (!request) return status;
   Environment& environment = context.environment;
   HandleTable& handles = environment.handles;
   const bool named = request->count <= handles.capacity() - handles.size() &&

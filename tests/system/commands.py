@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness import Json, Shell
 
-# Commands whose examples end the session, or fail on purpose.
-ENDING = {"crash", "panic", "poweroff", "reboot"}
+# Commands whose examples end the session, fail on purpose, or wait for a sender.
+ENDING = {"boot", "crash", "panic", "poweroff", "reboot", "receive"}
 
 # What examples name: blocks a1 to a3, a tag, and the trace that is the initrd.
 PREPARATION = "alloc 64 -n 3 -t page"

@@ -94,6 +94,9 @@ class Shell:
     def read_for(self, seconds: float) -> bytes:
         return self._session.read_for(seconds)
 
+    def read_some(self, seconds: float) -> bytes:
+        return self._session.read_some(seconds)
+
     def type(self, data: bytes) -> bytes:
         """Types bytes that end a line; everything up to and with the next prompt."""
         self.send(data)

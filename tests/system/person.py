@@ -36,6 +36,21 @@ class Person:
                 return
         raise AssertionError(f"not {texts} above {last!r} but:\n" + "\n".join(self._screen.display))
 
+    def awaits(self, text: str, seconds: float = SECONDS) -> None:
+        """Waits until the screen shows this anywhere."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._look(0.1)
+            if any(text in line for line in self._screen.display):
+                return
+        raise AssertionError(f"not {text!r} but:\n" + "\n".join(self._screen.display))
+
+    def rests(self, seconds: float) -> None:
+        """Does nothing for a while, and lets the program go on."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._look(0.1)
+
     def shows(self, text: str) -> None:
         """Looks once, at what the screen shows in the end."""
         assert any(text in line for line in self._screen.display), self._screen.display

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import newer_qemu
 import pytest
-from harness import Machines, Shell
+from harness import KERNEL, Machines, Shell
 from qemu import program
+from sender import send_file
 
 # What both QEMUs say, and why it is harmless.
 #
@@ -49,7 +50,9 @@ SESSION = [
     "crash undefined", "cores", "stress -n 2000 -s 1", "crash read -c 2", "crash read -c all",
     "crash spin -c 3", "cores", "mode json", "stats", "board", "demo set", "crash read", "mode plain",
 ]
-ENDING = {"panic", "poweroff", "reboot"}
+ENDING = {"boot", "panic", "poweroff", "reboot"}
+# What waits for a sender, and the Ctrl-C that ends that.
+WAITING = {"receive"}
 
 
 @pytest.fixture
@@ -79,7 +82,13 @@ def test_every_command(
     for line in SESSION:
         shell.run(line)
     commands = {item["name"] for item in own_machines.boot("shell.mode=json").result("help")["commands"]}
-    assert commands - {line.split()[0] for line in SESSION} == ENDING
+    assert commands - {line.split()[0] for line in SESSION} == ENDING | WAITING
+    for command in WAITING:
+        shell.send(command.encode() + b"\r")
+        shell.read_until(b"gives up.\r\n")
+        shell.send(b"\x03")
+        shell.read_until(b"error: interrupted")
+        shell.settle()
     shell.send(b"poweroff 3\r")
     assert shell.exit_status() == 3
     assert said(log) == ALWAYS | board_facts
@@ -92,6 +101,16 @@ def test_reboot(own_machines: Machines, log: Path) -> None:
     shell.wait_until_ready()
     shell.ok("selftest")
     assert said(log) == ALWAYS | RESET
+
+
+def test_boot(own_machines: Machines, log: Path) -> None:
+    shell = boot(own_machines, log)
+    shell.send(b"boot\r")
+    assert send_file(shell, KERNEL, "sx", "-k") == 0
+    shell.read_until(b"Type help")
+    shell.wait_until_ready()
+    shell.ok("selftest; cores; stress -n 1000")
+    assert said(log) == ALWAYS
 
 
 def test_poweroff_without_semihosting(own_machines: Machines, log: Path) -> None:

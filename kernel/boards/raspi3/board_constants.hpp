@@ -19,6 +19,7 @@ struct BoardConstants {
   std::uintptr_t power_management;
   std::uintptr_t local_registers;  ///< Of the cores: their mailboxes and interrupts.
   std::uintptr_t spin_table;       ///< An address to jump to for each core that the stub holds.
+  std::uintptr_t spin_code;        ///< In the stub, for 64 bytes of code: all of it has run.
   std::uint64_t stub_end;          ///< The firmware's stub and spin table lie below.
   std::uint64_t gpu_alias;         ///< What the GPU adds to an address to bypass its cache.
   std::uint32_t default_core_clock_hz;
@@ -36,6 +37,7 @@ inline constexpr BoardConstants kBoard{
     .power_management = 0x3f10'0000,
     .local_registers = 0x4000'0000,
     .spin_table = 0xd8,
+    .spin_code = 0x80,
     .stub_end = 0x100,
     .gpu_alias = 0xc000'0000,
     .default_core_clock_hz = 250'000'000,

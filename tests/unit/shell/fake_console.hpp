@@ -35,6 +35,7 @@ class FakeConsole final : public Console {
       press_ctrl_c();
     }
     if (call_ && output_.ends_with(mark_)) std::exchange(call_, nullptr)();
+    if (peer_) send(peer_(bytes, 0));
   }
   bool take_interrupt() override {
     ++checks_;
@@ -46,14 +47,22 @@ class FakeConsole final : public Console {
   }
 
   [[nodiscard]] bool has_input() override { return !input_.empty(); }
-  /// Time passes, and no more than that.
+  /// Time passes, and no more than that, unless there is a peer.
   void wait(std::uint64_t microseconds) override {
     waited_us_ += microseconds;
+    if (peer_) {
+      send(peer_({}, microseconds));
+      return;
+    }
     if (waited_us_ < kPatienceUs) return;
     std::fputs("the shell waits for a key that nobody presses\n", stderr);
     std::abort();
   }
   void set_raw(bool raw) override { raw_ = raw; }
+  /// What answers, with the bytes that it returns, to whatever is written and to the time
+  /// that passes.
+  using Peer = std::function<std::string(std::string_view bytes, std::uint64_t microseconds)>;
+  void connect(Peer peer) { peer_ = std::move(peer); }
   [[nodiscard]] bool raw() const { return raw_; }
   /// For how long the shell has waited, in microseconds.
   [[nodiscard]] std::uint64_t waited_us() const { return waited_us_; }
@@ -92,6 +101,7 @@ class FakeConsole final : public Console {
   std::uint64_t waited_us_ = 0;
   bool raw_ = false;
   bool interrupted_ = false;
+  Peer peer_;
   std::string mark_;
   std::function<void()> call_;
   std::optional<std::size_t> interrupt_at_check_;

@@ -80,6 +80,16 @@ class FakePlatform final : public Platform {
   void notice(std::string text) { notices_.push_back(std::move(text)); }
   void poweroff(std::uint8_t status) override { note("poweroff " + std::to_string(status)); }
   void reboot() override { note("reboot"); }
+  [[nodiscard]] std::uint64_t kernel_address() const override { return 0x8'0000; }
+  [[nodiscard]] std::string_view boot_obstacle(Range, Range memory) override {
+    kernel_memory_ = memory;
+    return boot_obstacle_;
+  }
+  void boot(Range image) override { note("boot " + std::to_string(image.size())); }
+  /// What stands in the way of every boot from now on.
+  void obstruct_boot(std::string_view obstacle) { boot_obstacle_ = obstacle; }
+  /// What the kernel that was to be started last takes.
+  [[nodiscard]] Range kernel_memory() const { return kernel_memory_; }
 
   /// What it was told, in order.
   [[nodiscard]] const std::vector<std::string>& events() const { return events_; }
@@ -96,6 +106,8 @@ class FakePlatform final : public Platform {
   std::uint64_t looks_ = 0;
   bool fault_next_ = false;
   std::function<void()> call_next_;
+  std::string_view boot_obstacle_;
+  Range kernel_memory_;
   FakeConsole& console_;
   std::vector<std::string> events_;
   std::string output_before_;

@@ -4,6 +4,7 @@ heapscope_unit_test(shell
   unit/shell/screen.cpp
   unit/shell/shell_rig.cpp
   unit/shell/alloc_command_test.cpp
+  unit/shell/boot_command_test.cpp
   unit/shell/boot_options_test.cpp
   unit/shell/commands_test.cpp
   unit/shell/expression_test.cpp
@@ -25,8 +26,10 @@ heapscope_unit_test(shell
   unit/shell/output_test.cpp
   unit/shell/panic_shell_test.cpp
   unit/shell/printed_text_test.cpp
+  unit/shell/receive_command_test.cpp
   unit/shell/script_commands_test.cpp
   unit/shell/script_test.cpp
   unit/shell/signed_value_test.cpp
   unit/shell/variables_test.cpp
-  unit/shell/workload_commands_test.cpp)
+  unit/shell/workload_commands_test.cpp
+  unit/shell/xmodem_test.cpp)

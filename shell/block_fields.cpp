@@ -1,0 +1,18 @@
+// A block's fields, the same in every command that allocates.
+#include "shell/block_fields.hpp"
+
+#include "shell/argument_values.hpp"
+
+namespace heapscope::shell {
+
+void show_block(Context& context, const Handle& handle) {
+  Reply& reply = context.reply;
+  reply.field("id", Value::text(HandleName(handle.id).view()));
+  reply.field("address", Value::address(handle.address));
+  reply.field("size", Value::bytes(handle.size));
+  reply.field("align", Value::bytes(handle.align));
+  reply.field("usable", Value::bytes(context.environment.heap.usable_size(handle.layout())));
+  reply.field("tag", handle.tag.empty() ? Value::none() : Value::text(handle.tag));
+}
+
+}  // namespace heapscope::shell

@@ -1,0 +1,11 @@
+// A block that a command allocated, as the fields that scripts know it by.
+#pragma once
+
+#include "shell/command.hpp"
+
+namespace heapscope::shell {
+
+/// The fields id, address, size, align, usable and tag.
+void show_block(Context& context, const Handle& handle);
+
+}  // namespace heapscope::shell
