@@ -24,7 +24,7 @@ SCENES: dict[str, list[str]] = {
                        "\x12ec", "\x12", "\x1b[C!"],
     "history_by_prefix": ["history -c\recho one\recho x; clear\r", "ec\x1b[A"],
     "completion_of_commands": ["al\t", "\t", "loc\t"],
-    "completion_of_blocks": ["alloc 64 -t page; alloc 100 -n 3; clear\r", "free a\t", "2\t"],
+    "completion_of_blocks": ["alloc 64 -t page; alloc 100 -n 3; clear\r\x15", "free a\t", "2\t"],
     "completion_of_options": ["alloc 64 -\t", "t \t"],
     "hint": ["alloc ", "64 "],
     "help_page": ["help free\r"],

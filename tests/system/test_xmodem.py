@@ -112,6 +112,8 @@ def test_the_examples(own_machines: Machines, file: Path) -> None:
             if line == example and needs_blocks(example):
                 break
             assert send_file(shell, KERNEL, "sx", "-k") == 0
+            if line != example:
+                reply(shell)
         shell.read_until(b"\r\nbooting\r\n")
         shell.read_until(GREETING)
 
