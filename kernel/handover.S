@@ -154,3 +154,4 @@ spin:
     br      x4
 .global handover_code_end
 handover_code_end:
+    udf     #0                  // So that no function begins where this label is.

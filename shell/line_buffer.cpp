@@ -31,6 +31,7 @@ void LineBuffer::assign(std::string_view text) {
   while (text.size() > limit(text))
     text.remove_suffix(text.size() - character_before(text, text.size()));
   (void)insert(text);
+  std::replace(text_.data(), text_.data() + size_, '\t', ' ');
 }
 
 bool LineBuffer::insert(std::string_view text) {

@@ -40,7 +40,8 @@ class LineBuffer {
     size_ = cursor_ = 0;
     too_long_ = false;
   }
-  /// Replaces the text, cut where there is no room for it; the cursor is at its end.
+  /// Replaces the text, cut where there is no room for it; the cursor is at its end. Tabs
+  /// become blanks: a screen gives them no width of their own.
   void assign(std::string_view text);
   /// Puts text in at the cursor, all of it or, for want of room, nothing.
   [[nodiscard]] bool insert(std::string_view text);

@@ -162,13 +162,17 @@ bool Shell::poll() {
     if (environment_.platform.has_notice()) tell_notices();
     return false;
   }
-  if (decoder_.after_escape() &&
-      environment_.platform.uptime_us() - escape_us_ >= KeyDecoder::kEscapeAloneUs) {
+  if (escape_was_alone()) {
     act(decoder_.end_escape());
   }
   if (const auto key = decoder_.feed(*byte)) act(*key);
   if (decoder_.after_escape()) escape_us_ = environment_.platform.uptime_us();
   return true;
+}
+
+bool Shell::escape_was_alone() {
+  return decoder_.after_escape() &&
+         environment_.platform.uptime_us() - escape_us_ >= KeyDecoder::kEscapeAloneUs;
 }
 
 void Shell::act(const KeyPress& key) {
@@ -249,10 +253,11 @@ KeyPress Shell::wait_for_key() {
     const auto byte = console_.read();
     if (!byte) {
       console_.wait(kLookUs);
-      if (decoder_.after_escape()) return decoder_.end_escape();
+      if (escape_was_alone()) return decoder_.end_escape();
       continue;
     }
     if (const auto key = decoder_.feed(*byte)) return *key;
+    if (decoder_.after_escape()) escape_us_ = environment_.platform.uptime_us();
   }
 }
 
@@ -352,6 +357,7 @@ void Shell::end_frame(std::string_view tag, int status) {
 }
 
 void Shell::break_off(std::string_view message) {
+  output_.allow_rows(0, 0);
   if (mode_ == Mode::json && answering_ != nullptr) {
     answering_->give_up();
     if (answering_->begun()) {

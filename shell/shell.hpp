@@ -190,6 +190,7 @@ class Shell final : private OutputWatcher {
   [[nodiscard]] bool line_ended() override;
   [[nodiscard]] bool rows_used_up() override;
   [[nodiscard]] KeyPress wait_for_key();
+  [[nodiscard]] bool escape_was_alone();
   /// Where in a script the shell is.
   struct Place {
     const Script& script;

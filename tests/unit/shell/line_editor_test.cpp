@@ -249,6 +249,16 @@ TEST(LineEditor, UpBringsBackWhatBeginsLikeTheLine) {
   EXPECT_EQ(terminal.here(), kPrompt + "echo two!");
 }
 
+TEST(LineEditor, ATabThatWasTypedInPlainModeComesBackAsABlank) {
+  Terminal terminal;
+  terminal.rig.set_mode(Mode::plain);
+  terminal.rig.type("echo\tone\r");
+  terminal.type("mode terminal\r\x1b[24;80R\x0c\x1b[24;80R");
+  terminal.type("\x1b[A\x1b[A");
+  EXPECT_EQ(terminal.here(), kPrompt + "echo one");
+  EXPECT_EQ(terminal.column(), 8U);
+}
+
 TEST(LineEditor, CtrlRSearches) {
   Terminal terminal;
   for (const char* line : {"echo one\r", "echo two\r", "echo on\r"}) terminal.type(line);
