@@ -100,6 +100,12 @@ std::optional<ReceivedFile> receive_file(Context& context, Padding padding, std:
   std::uint64_t ended = 0;
   {
     const RawLine raw(line);
+    // A Ctrl-C from before is still one; from here on it is a byte, which the receiver
+    // knows: there is no moment in between.
+    if (context.interrupted()) {
+      report(context, XmodemState::interrupted);
+      return std::nullopt;
+    }
     begun = transfer(line, environment.platform, receiver);
     ended = environment.platform.uptime_us();
     await_silence(line, environment.platform);

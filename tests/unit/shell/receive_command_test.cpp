@@ -285,5 +285,14 @@ TEST(Receive, OverANoisyLineGivesTheFileOrChangesNothing) {
   RecordProperty("failed", static_cast<int>(failed));
 }
 
+TEST(ReceiveCommand, ACtrlCBeforeTheLineIsRawStopsItAtOnce) {
+  ShellRig rig;
+  rig.platform.call_next([&] { rig.console.press_ctrl_c(); });
+  const std::string said = rig.type("receive\r");
+  EXPECT_NE(said.find("error: interrupted; nothing has changed\r\n"), std::string::npos) << said;
+  EXPECT_FALSE(rig.console.raw());
+  EXPECT_EQ(rig.platform.uptime_us(), test::FakePlatform::kUptime);
+}
+
 }  // namespace
 }  // namespace heapscope::shell
