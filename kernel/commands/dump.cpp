@@ -59,22 +59,22 @@ void show_row(shell::Reply& reply, std::uint64_t address, std::size_t count) {
 }
 
 int run(shell::Context& context, const shell::Arguments& arguments) {
-  int status = shell::kWrongUsage;
-  const auto address = read_place(context, kRecord, arguments[0], status);
-  if (!address) return status;
+  const auto place = shell::read_place(context, kRecord, arguments[0]);
+  if (!place) return place.error();
+  const std::uint64_t address = place->start;
   std::optional<std::uint64_t> length = kDefaultLength;
   if (arguments.size() > 1) {
-    length = shell::read_number(context, kRecord, arguments[1], "LENGTH", 1, UINT64_MAX - *address);
+    length = shell::read_number(context, kRecord, arguments[1], "LENGTH", 1, UINT64_MAX - address);
   }
   if (!length) return shell::kWrongUsage;
   // Where nothing can be read, there is to be an error and no picture.
-  (void)load(*address, 1);
+  (void)load(address, 1);
   context.reply.begin_list("rows", kColumns);
   std::uint64_t done = 0;
   while (done < *length && !context.interrupted()) {
     const auto count =
         static_cast<std::size_t>(std::min<std::uint64_t>(kBytesInRow, *length - done));
-    show_row(context.reply, *address + done, count);
+    show_row(context.reply, address + done, count);
     done += count;
   }
   context.reply.end_list();

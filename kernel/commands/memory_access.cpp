@@ -13,28 +13,18 @@ volatile T& at(std::uint64_t address) {
 
 }  // namespace
 
-std::optional<std::uint64_t> read_place(shell::Context& context,
-                                        const shell::CommandRecord& command, std::string_view word,
-                                        int& status) {
-  if (const auto id = shell::handle_number(word)) {
-    if (const auto handle = context.environment.handles.find(*id)) return handle->address;
-    status = context.reply.fail("not-allocated", "there is no live block {}", word);
-    return std::nullopt;
-  }
-  if (const auto address = shell::parse_number(word)) return *address;
-  status = context.reply.refuse(command.usage, "'{}' is neither a handle nor an address", word);
-  return std::nullopt;
-}
-
 std::optional<Access> read_access(shell::Context& context, const shell::CommandRecord& command,
                                   const shell::Arguments& arguments, int& status) {
-  const auto address = read_place(context, command, arguments[0], status);
-  if (!address) return std::nullopt;
+  const auto place = shell::read_place(context, command, arguments[0]);
+  if (!place) {
+    status = place.error();
+    return std::nullopt;
+  }
   const auto word = arguments.value_of('w');
-  if (!word) return Access{.address = *address};
+  if (!word) return Access{.address = place->start};
   const auto width = shell::parse_number(*word);
   if (width && (*width == 1 || *width == 2 || *width == 4 || *width == 8)) {
-    return Access{.address = *address, .width = *width};
+    return Access{.address = place->start, .width = *width};
   }
   status = context.reply.refuse(command.usage, "BYTES: {} is not 1, 2, 4 or 8", *word);
   return std::nullopt;

@@ -1,4 +1,4 @@
-// What the commands that read and write memory have in common: places, widths,
+// What the commands that read and write memory have in common: widths
 // and accesses of exactly that width.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "shell/argument_values.hpp"
+#include "shell/block_argument.hpp"
 #include "shell/command.hpp"
 
 namespace heapscope::kernel {
@@ -19,12 +20,6 @@ inline constexpr shell::OptionRecord kWidthOption{
     .help = "the width of each access: 1, 2, 4 or 8",
     .completes = {.kind = shell::Completes::Kind::values, .values = kWidths}};
 inline constexpr std::uint64_t kDefaultWidth = 4;
-
-/// The address that a word names, a handle's or a number; nothing where it names
-/// none, and then the call has been refused or has failed with `status`.
-[[nodiscard]] std::optional<std::uint64_t> read_place(shell::Context& context,
-                                                      const shell::CommandRecord& command,
-                                                      std::string_view word, int& status);
 
 /// Where to access memory, and how many bytes at a time.
 struct Access {

@@ -2,10 +2,9 @@
 #include <algorithm>
 #include <array>
 
-#include "shell/argument_values.hpp"
+#include "shell/block_argument.hpp"
 #include "shell/file_receiver.hpp"
 #include "shell/kernel_image.hpp"
-#include "shell/number.hpp"
 #include "shell/shell.hpp"
 
 namespace heapscope::shell {
@@ -39,24 +38,6 @@ constexpr CommandRecord kRecord{
 
 using Bytes = std::span<const std::byte>;
 
-/// The block that a word names; or nothing, with the command's `status`.
-std::optional<Bytes> find_block(Context& context, std::string_view word, int& status) {
-  const HandleTable& handles = context.environment.handles;
-  const auto id = handle_number(word);
-  const auto address = parse_number(word);
-  if (!id && !address) {
-    status = context.reply.refuse(kRecord.usage, "'{}' is neither a handle nor an address", word);
-    return std::nullopt;
-  }
-  const auto handle = id ? handles.find(*id) : handles.find_address(*address);
-  if (!handle) {
-    status = context.reply.fail("not-allocated", "no live block is {}", word);
-    return std::nullopt;
-  }
-  return Bytes{reinterpret_cast<const std::byte*>(handle->address),
-               static_cast<std::size_t>(handle->size)};
-}
-
 /// The memory that the kernel takes once it runs; or nothing, and the command has failed.
 std::optional<Range> memory_of(Context& context, Bytes image, bool forced) {
   const std::uint64_t place = context.environment.platform.kernel_address();
@@ -80,19 +61,21 @@ std::optional<Range> memory_of(Context& context, Bytes image, bool forced) {
 
 int run(Context& context, const Arguments& arguments) {
   std::optional<ReceivedFile> file;
-  std::optional<Bytes> image;
-  int status = kFailed;
+  Bytes image;
   if (arguments.size() > 0) {
-    image = find_block(context, arguments[0], status);
+    const auto block = read_block(context, kRecord, arguments[0]);
+    if (!block) return block.error();
+    image = {reinterpret_cast<const std::byte*>(block->address),
+             static_cast<std::size_t>(block->size)};
   } else {
     file = receive_file(context, Padding::keep, UINT64_MAX);
-    if (file) image = file->bytes;
+    if (!file) return kFailed;
+    image = file->bytes;
   }
-  if (!image) return status;
-  const auto memory = memory_of(context, *image, arguments.has('f'));
+  const auto memory = memory_of(context, image, arguments.has('f'));
   if (!memory) return kFailed;
-  const auto start = reinterpret_cast<std::uintptr_t>(image->data());
-  const Range place{.start = start, .end = start + image->size()};
+  const auto start = reinterpret_cast<std::uintptr_t>(image.data());
+  const Range place{.start = start, .end = start + image.size()};
   const std::string_view obstacle = context.environment.platform.boot_obstacle(place, *memory);
   if (!obstacle.empty()) return context.reply.fail("cannot-boot", "{}", obstacle);
   context.reply.field("address", Value::address(place.start));

@@ -2,8 +2,8 @@
 #include <array>
 
 #include "shell/argument_values.hpp"
+#include "shell/block_argument.hpp"
 #include "shell/command.hpp"
-#include "shell/number.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -41,67 +41,6 @@ constexpr std::array kColumns{
     Column{.name = "address", .width = 10},
     Column{.name = "size", .width = 11, .right = true},
 };
-
-int explain_handle(Context& context, HandleId id) {
-  const HandleTable& handles = context.environment.handles;
-  const HandleName name(id);
-  if (id >= handles.next_id()) {
-    return context.reply.fail("not-allocated", "there is no block {}", name.view());
-  }
-  if (id < handles.first_id()) {
-    return context.reply.fail("not-allocated", "{} is gone: the heap was started anew since",
-                              name.view());
-  }
-  return context.reply.fail("not-allocated", "{} is already free", name.view());
-}
-
-int explain_inside(Context& context, alloc::Address address, const Handle& block) {
-  return context.reply.fail("inside-block", "{:#x} is inside {}, {} bytes behind its start",
-                            address, HandleName(block.id).view(), address - block.address);
-}
-
-/// Says why the block at `address`, which has no handle, cannot be freed.
-int explain_address(Context& context, alloc::Address address) {
-  const Environment& environment = context.environment;
-  const auto owner = environment.heap.owner(address);
-  if (!owner) {
-    const Range heap = environment.setup.plan().heap;
-    return context.reply.fail("outside-heap", "{:#x} is outside the heap ({:#x} to {:#x})", address,
-                              heap.start, heap.end);
-  }
-  if (owner->state == alloc::ExtentState::metadata) {
-    return context.reply.fail("outside-heap", "{:#x} is among the allocator's own records",
-                              address);
-  }
-  if (owner->state == alloc::ExtentState::free) {
-    return context.reply.fail("not-allocated", "{:#x} is already free", address);
-  }
-  const auto block = owner->state == alloc::ExtentState::live
-                         ? environment.handles.find_address(owner->start)
-                         : environment.handles.find_containing(address);
-  if (block) return explain_inside(context, address, *block);
-  if (owner->state == alloc::ExtentState::used) {
-    return context.reply.fail("not-allocated", "no block that is allocated now starts at {:#x}",
-                              address);
-  }
-  return context.reply.fail("not-yours", "{:#x} is in a block that alloc did not make", address);
-}
-
-/// The live block that a word names, or the status of the error that was shown.
-Result<HandleId, int> resolve(Context& context, std::string_view word) {
-  if (const auto id = handle_number(word)) {
-    if (context.environment.handles.find(*id)) return *id;
-    return fail(explain_handle(context, *id));
-  }
-  const auto address = parse_number(word);
-  if (!address) {
-    return fail(
-        context.reply.refuse(kRecord.usage, "'{}' is neither a handle nor an address", word));
-  }
-  const auto handle = context.environment.handles.find_address(*address);
-  if (handle) return handle->id;
-  return fail(explain_address(context, *address));
-}
 
 /// Frees one live block and lists it; false, and a problem shown, where the
 /// heap refuses, which means that its records do not agree with ours.
@@ -141,13 +80,13 @@ int free_matching(Context& context, std::string_view tag) {
 int free_named(Context& context, const Arguments& arguments) {
   StaticVector<HandleId, kMaxWords> ids;
   for (const std::string_view word : arguments.positional()) {
-    const auto id = resolve(context, word);
-    if (!id) return id.error();
+    const auto block = read_block(context, kRecord, word);
+    if (!block) return block.error();
     for (const HandleId other : ids) {
-      if (other != *id) continue;
-      return context.reply.fail("not-allocated", "{} is named twice", HandleName(*id).view());
+      if (other != block->id) continue;
+      return context.reply.fail("not-allocated", "{} is named twice", HandleName(other).view());
     }
-    if (!ids.push_back(*id)) break;
+    if (!ids.push_back(block->id)) break;
   }
   context.reply.begin_list("freed", kColumns);
   HandleId failed = 0;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "shell/argument_values.hpp"
+#include "shell/block_argument.hpp"
 #include "shell/command.hpp"
 #include "shell/number.hpp"
 
@@ -141,28 +142,15 @@ class CellPainter {
   std::uint64_t metadata_ = 0;
 };
 
-/// The start and, where it says so, the end of what a word names.
-std::optional<Range> read_place(Context& context, std::string_view word, int& status) {
-  if (const auto id = handle_number(word)) {
-    const auto handle = context.environment.handles.find(*id);
-    if (handle) return Range{.start = handle->address, .end = handle->address + handle->size};
-    status = context.reply.fail("not-allocated", "there is no live block {}", word);
-    return std::nullopt;
-  }
-  const auto address = parse_number(word);
-  if (!address) {
-    status = context.reply.refuse(kRecord.usage, "'{}' is neither a handle nor an address", word);
-    return std::nullopt;
-  }
-  return Range{.start = *address, .end = UINT64_MAX};
-}
-
 /// The part of the heap to show; nothing where the arguments are wrong.
 std::optional<Range> read_range(Context& context, const Arguments& arguments, Range heap,
                                 int& status) {
   if (arguments.size() == 0) return heap;
-  auto place = read_place(context, arguments[0], status);
-  if (!place) return std::nullopt;
+  auto place = read_place(context, kRecord, arguments[0]);
+  if (!place) {
+    status = place.error();
+    return std::nullopt;
+  }
   if (arguments.size() > 1) {
     const auto length = read_number(context, kRecord, arguments[1], "LENGTH", 1);
     if (!length) {

@@ -2,7 +2,7 @@
 // block.
 #include <array>
 
-#include "shell/argument_values.hpp"
+#include "shell/block_argument.hpp"
 #include "shell/shell.hpp"
 
 namespace heapscope::shell {
@@ -16,14 +16,14 @@ constexpr std::array<std::string_view, 2> kValues{"<<END", "initrd"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kValues}};
 constexpr CommandRecord kRecord{
     .name = "source",
-    .usage = "source <<NAME | initrd | HANDLE",
+    .usage = "source <<NAME | initrd | BLOCK",
     .summary = "run a script",
     .help =
         "With <<NAME, the lines that follow are the script, up to one that is NAME; nothing of "
         "it is run before that, and Ctrl-C drops it. initrd is the one that the kernel was "
-        "started with, a handle a block that holds a text. Its status is that of the last "
-        "command. After set -e, it ends at the first command that fails, but for one that && "
-        "or || follows.",
+        "started with, BLOCK one that holds a text, a handle or its address. Its status is that "
+        "of the last command. After set -e, it ends at the first command that fails, but for "
+        "one that && or || follows.",
     .options = {},
     .examples = kExamples,
     .related = kRelated,
@@ -69,20 +69,17 @@ Script initrd_script(Context& context) {
   return fail(context.reply.fail("not-a-script", "{}", Shell::kNoScript));
 }
 
-Script block_script(Context& context, std::string_view word, HandleId id) {
-  const auto block = context.environment.handles.find(id);
-  if (!block) return fail(context.reply.fail("not-allocated", "there is no block {}", word));
+Script block_script(Context& context, std::string_view word) {
+  const auto block = read_block(context, kRecord, word);
+  if (!block) return fail(block.error());
   std::string_view text(reinterpret_cast<const char*>(block->address), block->size);
   text = text.substr(0, text.find_last_not_of(kPadding) + 1);
-  return Shell::Script{.source = word, .text = text, .block = id};
+  return Shell::Script{.source = word, .text = text, .block = block->id};
 }
 
 Script find_script(Context& context, std::string_view word) {
   if (word.starts_with("<<")) return attached_script(context, word.substr(2));
-  if (word == "initrd") return initrd_script(context);
-  if (const auto id = handle_number(word)) return block_script(context, word, *id);
-  return fail(
-      context.reply.refuse(kRecord.usage, "'{}' is neither <<NAME, initrd nor a handle", word));
+  return word == "initrd" ? initrd_script(context) : block_script(context, word);
 }
 
 int run(Context& context, const Arguments& arguments) {

@@ -133,7 +133,7 @@ TEST(Boot, AMemorySizeThatIsNoneDoesNotWrap) {
 TEST(Boot, OfWhatIsNoBlock) {
   ShellRig rig({.mode = Mode::json});
   EXPECT_EQ(rig.json("boot a1").kind(), "not-allocated");
-  EXPECT_EQ(rig.json("boot 0x1000").kind(), "not-allocated");
+  EXPECT_EQ(rig.json("boot 0x1000").kind(), "outside-heap");
   EXPECT_EQ(rig.json("boot x").status, 2U);
   EXPECT_TRUE(rig.platform.events().empty());
 }
