@@ -107,14 +107,20 @@ struct CommandRecord {
   std::span<const Completes> arguments = {};
   std::uint8_t min_arguments = 0;  ///< Positional ones.
   std::uint8_t max_arguments = 0;
-  /// Which positional argument, counted from 1, is the name of another command, whose
-  /// words follow; 0 for none. Options stand before it.
-  std::uint8_t command_at = 0;
   bool takes_words_as_they_are = false;  ///< No options: every word is an argument.
   /// Takes no lock, allocates nothing, needs no interrupt and changes nothing that
   /// is to be looked at: the panic shell runs it.
   bool safe_in_panic = false;
   int (*run)(Context&, const Arguments&) = nullptr;
+
+  /// Which positional argument, counted from 1, is the name of another command, whose
+  /// words follow; 0 for none. Options stand before it.
+  [[nodiscard]] constexpr std::size_t command_at() const {
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      if (arguments[i].kind == Completes::Kind::command) return i + 1;
+    }
+    return 0;
+  }
 };
 
 /// All commands, in no particular order.

@@ -7,6 +7,7 @@
 #include "shell/argument_values.hpp"
 #include "shell/human_size.hpp"
 #include "shell/shell.hpp"
+#include "shell/utf8.hpp"
 #include "shell/workload_choice.hpp"
 
 namespace heapscope::shell {
@@ -95,6 +96,17 @@ Completes completes_of(const CommandRecord& command, std::size_t argument) {
 bool offer(std::string_view typed, Candidates& candidates, std::string_view word,
            std::string_view note) {
   return !word.starts_with(typed) || candidates.candidate(word, note);
+}
+
+/// Scripts may make tags that no key can, and that a terminal would obey.
+bool can_be_typed(std::string_view tag) {
+  const bool some = !tag.empty();
+  while (!tag.empty()) {
+    const std::size_t length = shown_length(tag);
+    if (length == 0) return false;
+    tag.remove_prefix(length);
+  }
+  return some;
 }
 
 /// The part of a usage at its start that belongs together: a word, or all of […].
@@ -199,7 +211,7 @@ void Completion::list_blocks(std::string_view typed, Candidates& candidates) con
     const HandleName name(handle->id);
     FixedText<64> note;
     format(note, "{} bytes", handle->size);
-    if (!handle->tag.empty()) format(note, "  {}", handle->tag);
+    if (can_be_typed(handle->tag)) format(note, "  {}", handle->tag);
     if (!offer(typed, candidates, name.view(), note.view())) return;
   }
 }
@@ -207,7 +219,7 @@ void Completion::list_blocks(std::string_view typed, Candidates& candidates) con
 void Completion::list_tags(std::string_view typed, Candidates& candidates) const {
   for (HandleTable::TagId id = 0; id < HandleTable::kMaxTags; ++id) {
     const std::string_view name = environment_.handles.tag_name(id);
-    if (!name.empty() && !offer(typed, candidates, name, {})) return;
+    if (can_be_typed(name) && !offer(typed, candidates, name, {})) return;
   }
 }
 

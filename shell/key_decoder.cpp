@@ -105,9 +105,7 @@ std::optional<KeyPress> KeyDecoder::follow_utf8(std::uint8_t byte) {
   character_.bytes[character_.size++] = static_cast<char>(byte);
   if (--missing_ != 0) return std::nullopt;
   state_ = State::ground;
-  // U+0080 to U+009F are control characters, which terminals would obey.
-  const bool control = character_.text()[0] == '\xc2' && byte < 0xa0;
-  if (utf8_length(character_.text()) == 0 || control) return KeyPress{.key = Key::invalid};
+  if (shown_length(character_.text()) == 0) return KeyPress{.key = Key::invalid};
   return character_;
 }
 

@@ -20,14 +20,6 @@ constexpr std::string_view kAskSize =
 
 bool needs_escape(char c) { return std::string_view(" \t;&|'\"\\$#").contains(c); }
 
-/// Notes come from people too: nothing of them shall be obeyed.
-void write_harmlessly(TextSink& out, std::string_view text) {
-  for (char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-    out.write({&c, 1});
-  }
-}
-
 /// What all candidates have in common, and how they look in a list.
 class Survey final : public Candidates {
  public:
@@ -36,7 +28,7 @@ class Survey final : public Candidates {
       common_.write(word);
     } else {
       const auto [end, other] = std::ranges::mismatch(common_.view(), word);
-      common_.shorten(static_cast<std::size_t>(end - common_.view().begin()));
+      shorten(static_cast<std::size_t>(end - common_.view().begin()));
     }
     widest_ = std::max(widest_, columns_of(word));
     notes_ = notes_ || !note.empty();
@@ -48,6 +40,17 @@ class Survey final : public Candidates {
   [[nodiscard]] bool notes() const { return notes_; }
 
  private:
+  /// Ends between two characters.
+  void shorten(std::size_t size) {
+    std::size_t whole = 0;
+    for (const std::string_view text = common_.view(); whole < size;) {
+      const std::size_t next = whole + first_character(text.substr(whole)).bytes;
+      if (next > size) break;
+      whole = next;
+    }
+    common_.shorten(whole);
+  }
+
   FixedText<64> common_;
   std::size_t count_ = 0;
   std::size_t widest_ = 0;
@@ -71,9 +74,9 @@ class Rows final : public Candidates {
     }
     if (shown_ % in_row_ == 0) end_row();
     FixedText<256> cell;
-    write_harmlessly(cell, word);
+    cell.write(word);
     for (std::size_t used = columns_of(word); used < width_; ++used) cell.write(" ");
-    write_harmlessly(cell, note);
+    cell.write(note);
     std::string_view text = cell.view();
     while (columns_of(text) > columns_) text = text.substr(0, character_before(text, text.size()));
     console_.write(text.substr(0, text.find_last_not_of(' ') + 1));
@@ -123,10 +126,10 @@ void LineEditor::ask_size() {
 }
 
 /// The terminal's own wrapping was right all the time: only where things are is known
-/// better now.
+/// better now. Answers come in the order of the questions, and one to an earlier question
+/// may still be on its way: the last counts, up to the next key.
 void LineEditor::answer(const KeyPress& key) {
   if (!size_asked_) return;
-  size_asked_ = false;
   view_.set_size(key.column, key.row);
   view_.begin(searching_ ? search_prompt_.view() : prompt_, line_.before_cursor());
 }
@@ -140,7 +143,6 @@ void LineEditor::show_hint() {
 void LineEditor::cancel() {
   if (searching_) end_search();
   view_.move(line_.text(), line_.size());
-  line_.clear();
   pasting_ = false;
   console_.write("^C");
   console_.write(kLeavePastes);
@@ -174,6 +176,7 @@ bool LineEditor::take(const KeyPress& key) {
       hint_due_ = true;
       return false;
     default:
+      size_asked_ = false;
       break;
   }
   if (searching_ && search_key(key)) return false;
@@ -421,9 +424,11 @@ bool LineEditor::complete() {
 }
 
 void LineEditor::insert_escaped(std::string_view text) {
-  for (const char c : text) {
-    if (needs_escape(c)) insert("\\");
-    insert({&c, 1});
+  while (!text.empty()) {
+    const std::size_t bytes = first_character(text).bytes;
+    if (needs_escape(text[0])) insert("\\");
+    insert(text.substr(0, bytes));
+    text.remove_prefix(bytes);
   }
 }
 

@@ -36,7 +36,7 @@ class LineEditor {
   [[nodiscard]] bool hint_due() const { return hint_due_; }
   /// Shows what the command still takes, where that is known.
   void show_hint();
-  /// Gives the line up.
+  /// Leaves the line, which is given up.
   void cancel();
   /// Takes the line off the screen; begin() goes on with it when it was written again.
   void withdraw();

@@ -28,20 +28,16 @@ constexpr char shade(const Cell& cell) {
   return kShades[1 + cell.permille * between / 1000];
 }
 
-/// Text from outside may hold bytes that a terminal would obey: U+0080 to U+009F are
-/// among them.
+/// Text from outside may hold bytes that a terminal would obey.
 void write_safely(TextSink& out, std::string_view text) {
   while (!text.empty()) {
-    const auto byte = static_cast<unsigned char>(text[0]);
-    std::size_t length = utf8_length(text);
-    const bool control = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-    if (length == 0 || control || byte < 0x20 || byte == 0x7f) {
-      length = 1;
-      format(out, "\\x{:02x}", byte);
+    const std::size_t length = shown_length(text);
+    if (length == 0) {
+      format(out, "\\x{:02x}", static_cast<unsigned char>(text[0]));
     } else {
       out.write(text.substr(0, length));
     }
-    text.remove_prefix(length);
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
 }
 

@@ -19,7 +19,6 @@ std::string_view without_leading_blanks(std::string_view text) {
 /// Asks a terminal where its cursor is; every VT100 answers.
 constexpr std::string_view kAskPosition = "\x1b[6n";
 
-constexpr std::size_t kPlainColumns = 80;
 constexpr std::size_t kFewestColumns = 40;
 
 /// A line split at the blank behind the "@TAG" that it begins with.
@@ -110,6 +109,8 @@ void Shell::set_mode(Mode mode) {
   mode_ = mode;
   probing_ = false;
   reader_.set_echo(mode != Mode::json);
+  output_.allow_rows(0, 0);
+  plain_.set_style({});
   if (mode == Mode::terminal) editor_.ask_size();
 }
 
@@ -225,12 +226,13 @@ void Shell::finish_line() {
   interrupted_ = false;
   const bool framed = split_frame(line_.text()).line.data() != line_.text().data();
   if (mode_ != Mode::json && !framed && !collecting_) environment_.history.add(line_.text());
-  const bool people = mode_ == Mode::terminal && !framed;
-  plain_.set_style({.columns = people ? std::max(editor_.columns(), kFewestColumns) : kPlainColumns,
-                    .colour = people});
-  if (people && !console_.has_input()) output_.allow_rows(editor_.rows() - 1, editor_.columns());
+  if (mode_ == Mode::terminal && !framed) {
+    plain_.set_style({.columns = std::max(editor_.columns(), kFewestColumns), .colour = true});
+    if (!console_.has_input()) output_.allow_rows(editor_.rows() - 1, editor_.columns());
+  }
   accept_line(line_.text(), line_.too_long());
   output_.allow_rows(0, 0);
+  plain_.set_style({});
   line_.clear();
   if (interrupted() && mode_ != Mode::json) {
     output_.begin_line();
@@ -539,8 +541,8 @@ Reply& Shell::switch_mode(Mode mode, std::string_view command) {
 
 int Shell::call(const CommandRecord& command, std::span<const std::string_view> words,
                 Reply& reply) {
-  const auto arguments =
-      Arguments::parse(words, command.options, command.command_at, command.takes_words_as_they_are);
+  const auto arguments = Arguments::parse(words, command.options, command.command_at(),
+                                          command.takes_words_as_they_are);
   if (!arguments) {
     const std::string_view word = arguments.error().word;
     switch (arguments.error().kind) {
@@ -610,9 +612,7 @@ void Shell::run_text(std::string_view source, std::string_view text) {
   interrupted_ = false;
   const ScriptEnd end = run_lines({.source = source, .text = text});
   if (end.kind == ScriptEnd::Kind::stopped) {
-    FixedText<80> message;
-    format(message, "{}: line {}: stopped at status {}", source, end.line, end.status);
-    report(source, "stopped", message.view());
+    report(source, "stopped", StopMessage(source, end).view());
   }
   stop_if_asked();
 }

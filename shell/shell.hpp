@@ -124,6 +124,17 @@ class Shell final : private OutputWatcher {
     std::uint64_t line = 0;  ///< The last one that was run, counted from 1.
     int status = kSuccess;   ///< Of the last command, if there was one.
   };
+  /// What is said of a script that stopped at a failure.
+  class StopMessage {
+   public:
+    StopMessage(std::string_view source, const ScriptEnd& end) {
+      format(text_, "{}: line {}: stopped at status {}", source, end.line, end.status);
+    }
+    [[nodiscard]] std::string_view view() const { return text_.view(); }
+
+   private:
+    FixedText<96> text_;
+  };
   /// Runs a script's lines while `command` is answering, as run_nested() does.
   struct NestedScript {
     ScriptEnd end;

@@ -63,6 +63,13 @@ std::size_t utf8_length(std::string_view text) {
   return wrong ? 0 : length;
 }
 
+std::size_t shown_length(std::string_view text) {
+  const std::size_t length = utf8_length(text);
+  if (length == 0 || length > 2) return length;
+  const std::uint32_t code = code_point(text.substr(0, length));
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) ? 0 : length;
+}
+
 Character first_character(std::string_view text) {
   const std::size_t length = utf8_length(text);
   if (length <= 1) return {.bytes = 1, .columns = 1};

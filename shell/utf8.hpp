@@ -19,6 +19,11 @@ namespace heapscope::shell {
   return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
+/// The length in bytes of the character at the start of `text`, which is not empty; 0
+/// where there is none, or one that terminals obey instead of showing it: U+0000 to
+/// U+001F and U+007F to U+009F.
+[[nodiscard]] std::size_t shown_length(std::string_view text);
+
 /// A character of a text.
 struct Character {
   std::size_t bytes = 0;

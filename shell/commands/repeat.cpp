@@ -31,7 +31,6 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 2,
     .max_arguments = kMaxWords - 1,
-    .command_at = 2,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

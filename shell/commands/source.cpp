@@ -96,12 +96,9 @@ int run(Context& context, const Arguments& arguments) {
     case Shell::ScriptEnd::Kind::freed:
       return reply.fail("not-allocated", "{}: freed in line {}, where the script ends",
                         script->source, end.line);
-    case Shell::ScriptEnd::Kind::stopped: {
-      FixedText<96> message;
-      format(message, "{}: line {}: stopped at status {}", script->source, end.line, end.status);
-      reply.error(end.status, "stopped", message.view());
+    case Shell::ScriptEnd::Kind::stopped:
+      reply.error(end.status, "stopped", Shell::StopMessage(script->source, end).view());
       return end.status;
-    }
     case Shell::ScriptEnd::Kind::reached:
       break;
   }

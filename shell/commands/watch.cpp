@@ -32,7 +32,6 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = kMaxWords - 1,
-    .command_at = 1,
     .run = run,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;

@@ -238,7 +238,7 @@ TEST(HelpOption, ShowsThePageOfEveryCommand) {
     const std::string page = rig.plain("help " + name);
     for (const std::string_view words : {" --help", " -h", " 1 2 3 --help", " -h -Z"}) {
       // Behind another command's name, the option is that command's.
-      if (command->command_at != 0 && words.starts_with(" 1")) continue;
+      if (command->command_at() != 0 && words.starts_with(" 1")) continue;
       EXPECT_EQ(rig.plain(name + std::string(words)), page) << words;
       EXPECT_EQ(rig.status(), "0");
     }

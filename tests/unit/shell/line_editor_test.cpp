@@ -383,8 +383,53 @@ TEST(LineEditor, TheTerminalIsAskedForItsSizeAgainWithCtrlL) {
   Terminal terminal(40, 10);
   EXPECT_NE(terminal.type("\x0c").find("\x1b[6n"), std::string::npos);
   terminal.type("\x1b[10;40R");
+  terminal.type("a\x7f");
   EXPECT_EQ(terminal.type("\x1b[5;5R"), "");
-  EXPECT_EQ(terminal.here(), kPrompt.substr(0, kPrompt.size() - 1));
+  // Nobody asked for that: the line is still wrapped at 40 columns.
+  terminal.type("0123456789012345678901234567890\x01");
+  EXPECT_EQ(terminal.here(), kPrompt + "01234567890123456789012345678");
+  EXPECT_EQ(terminal.column(), 0U);
+}
+
+TEST(TerminalMode, TheAnswerToAQuestionOfBeforeIsNotTakenForTheSize) {
+  ShellRig rig;
+  rig.shell.probe_terminal();
+  rig.type("\x1b[A\x1b[A");
+  // Three questions, and the one for the size behind them.
+  rig.type("\x1b[3;1R\x1b[4;12R\x1b[4;12R\x1b[24;80R");
+  EXPECT_EQ(rig.shell.mode(), Mode::terminal);
+  // In a terminal of 12 columns this would be written in rows.
+  EXPECT_EQ(rig.type("0123456789\x01").find("\x1b[1A"), std::string::npos);
+}
+
+TEST(TerminalMode, LeavingItLeavesItsStyleAndItsPages) {
+  Terminal terminal(80, 10);
+  const std::string sent = terminal.type("mode plain; free a9; help\r");
+  EXPECT_TRUE(sent.contains("\r\nerror: there is no block a9\r\n"));
+  EXPECT_FALSE(sent.contains("more"));
+}
+
+TEST(LineEditor, TagsBeyondAsciiAreCompletedByWholeCharacters) {
+  Terminal terminal;
+  terminal.type("alloc 64 -t \u00e9\u4e2d1\ralloc 64 -t \u00e9\u4e2e2\r");
+  terminal.type("free -t \t");
+  EXPECT_EQ(terminal.here(), kPrompt + "free -t \u00e9");
+  EXPECT_EQ(terminal.column(), 9U);
+  terminal.type("\u4e2d\t|");
+  EXPECT_EQ(terminal.here(), kPrompt + "free -t \u00e9\u4e2d1 |");
+  EXPECT_EQ(terminal.column(), 14U);
+}
+
+TEST(LineEditor, TagsThatATerminalWouldObeyAreNotShown) {
+  Terminal terminal;
+  terminal.rig.run("alloc 64 -t '\x1b[2Jx'");
+  terminal.rig.run("alloc 64 -t '\u009b2Jy'");
+  EXPECT_FALSE(terminal.type("free \t").contains("2J"));
+  EXPECT_EQ(terminal
+                .type("\x15"
+                      "free -t \t")
+                .find("2J"),
+            std::string::npos);
 }
 
 TEST(LineEditor, AnEscapeThatStandsAloneSwallowsNothing) {

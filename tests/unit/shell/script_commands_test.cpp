@@ -205,6 +205,7 @@ TEST(Source, RunsABlocksTextUpToItsPadding) {
   EXPECT_EQ(rig.plain("source $last"),
             "1\n0\nlines                  3\nstatus                 0\n");
   EXPECT_EQ(rig.plain("repeat 2 source a1").substr(0, 4), "1\n0\n");
+  EXPECT_EQ(rig.plain("source " + test::hex(rig.handles.find(1)->address)).substr(0, 4), "1\n0\n");
 }
 
 TEST(Source, ABlockThatFreesItselfEndsThere) {
