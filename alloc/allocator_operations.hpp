@@ -15,6 +15,8 @@ namespace heapscope::alloc {
 struct AllocatorOperations {
   std::string_view name;
   Hardening hardening;
+  /// The same for allocators that can take one another's place while blocks live.
+  const void* state;
   bool (*can_manage)(Range range);
   /// Makes the allocator in `room`, which is large enough and aligned for it, and
   /// initializes it. Allocators need no destructor.
@@ -32,10 +34,26 @@ struct AllocatorOperations {
   Result<Address, Damage> (*check)(const void* self, Address address);
 };
 
-/// The functions of `A`.
+/// Has another address for each class.
+template <class State>
+struct StateMark {
+  static constexpr char kMark[1]{};
+};
+
+/// The functions of `A`. An allocator that only does its calls in another way than its
+/// base, with the same state, names that as its `State`.
 template <Allocator A>
 class OperationsOf {
   static_assert(std::is_trivially_destructible_v<A>);
+
+  static constexpr const void* state() {
+    if constexpr (requires { typename A::State; }) {
+      static_assert(std::is_base_of_v<typename A::State, A> &&
+                    sizeof(A) == sizeof(typename A::State));
+      return StateMark<typename A::State>::kMark;
+    }
+    return StateMark<A>::kMark;
+  }
 
   static A& at(void* self) { return *static_cast<A*>(self); }
   static const A& at(const void* self) { return *static_cast<const A*>(self); }
@@ -75,6 +93,7 @@ class OperationsOf {
  public:
   static constexpr AllocatorOperations kTable{.name = A::kName,
                                               .hardening = hardening_of<A>(),
+                                              .state = state(),
                                               .can_manage = can_manage,
                                               .start = start,
                                               .allocate = allocate,

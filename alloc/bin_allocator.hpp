@@ -364,6 +364,7 @@ using CoalescingAllocator = BasicBinAllocator<false>;
 class UncheckedBinAllocator : public BinAllocator {
  public:
   static constexpr Hardening kHardening = Hardening::none;
+  using State = BinAllocator;
 
   [[nodiscard]] Result<void, HeapError> deallocate(Address address, Layout layout) {
     const std::size_t size = layout.size;

@@ -2,8 +2,13 @@
 // runs behind it.
 #pragma once
 
+#include <optional>
+#include <type_traits>
+#include <utility>
+
 #include "alloc/allocator.hpp"
 #include "alloc/hardening.hpp"
+#include "alloc/instruments.hpp"
 
 namespace heapscope::alloc {
 
@@ -50,6 +55,9 @@ class Heap {
   /// What reset() will start: the named allocator at this level, or at the level
   /// nearest to it that the heap has of that allocator. `standard` at first.
   virtual void set_hardening(Hardening wanted) = 0;
+  /// Changes the level of the allocator that runs, with all its blocks, and what reset()
+  /// will start; false, and nothing changes, where only a reset() can do that.
+  [[nodiscard]] virtual bool harden_in_place(Hardening wanted) = 0;
   /// The allocators that this heap can run.
   [[nodiscard]] virtual std::span<const std::string_view> allocator_names() const = 0;
   /// Whether reset() would succeed.
@@ -60,8 +68,39 @@ class Heap {
   /// use the heap meanwhile, and who does panics as before the first start.
   [[nodiscard]] virtual Result<void, HeapError> reset(std::string_view allocator, Range range) = 0;
 
+  /// Calls `look(Instruments&)` with the heap's lock held, and returns what it returns.
+  /// What it switches holds from the next call on. It is to be over soon, and must not
+  /// call the heap.
+  template <class Look>
+  auto with_instruments(Look look) {
+    using Seen = decltype(look(std::declval<Instruments&>()));
+    if constexpr (std::is_void_v<Seen>) {
+      visit_instruments([](void* it, Instruments& all) { (*static_cast<Look*>(it))(all); }, &look);
+    } else {
+      struct Call {
+        Look& look;
+        std::optional<Seen> seen;
+      } call{look, std::nullopt};
+      visit_instruments(
+          [](void* it, Instruments& all) {
+            auto& made = *static_cast<Call*>(it);
+            made.seen.emplace(made.look(all));
+          },
+          &call);
+      return *std::move(call.seen);
+    }
+  }
+
  protected:
+  virtual void visit_instruments(void (*visit)(void*, Instruments&), void* context) = 0;
+
   ~Heap() = default;
 };
+
+/// Switches the recording of origins, in steps that keep nobody from the heap for long.
+inline void record_origins(Heap& heap, bool on) {
+  while (!heap.with_instruments([&](Instruments& all) { return all.record_origins(on); })) {
+  }
+}
 
 }  // namespace heapscope::alloc

@@ -8,6 +8,7 @@
 
 #include "alloc/allocator_operations.hpp"
 #include "alloc/heap.hpp"
+#include "alloc/instruments.hpp"
 #include "base/panic.hpp"
 
 namespace heapscope::alloc {
@@ -37,6 +38,7 @@ concept HasShortWays = requires(A a, Layout layout, Address address) {
 template <class Lock, Allocator Main, Allocator... Others>
 class LockedHeap final : public Heap {
   static constexpr bool kHasQuickWay = CanBeAlone<Lock> && HasShortWays<Main>;
+  using Witness = typename WitnessOf<Lock>::Type;
 
  public:
   constexpr LockedHeap() = default;
@@ -56,7 +58,7 @@ class LockedHeap final : public Heap {
         return allocate_alone(layout, entry);
       }
     }
-    return allocate_by_table(layout);
+    return allocate_way_(*this, layout);
   }
 
   [[gnu::noinline]] Result<void, HeapError> deallocate(Address address, Layout layout) override {
@@ -70,13 +72,16 @@ class LockedHeap final : public Heap {
         return deallocate_alone(address, layout, entry);
       }
     }
-    return deallocate_by_table(address, layout);
+    return deallocate_way_(*this, address, layout);
   }
 
   [[gnu::cold]] Result<void, HeapError> deallocate_unsized(Address address) override {
     const Guard guard(lock_);
     ++generation_;
-    return running().deallocate_unsized(room_.data(), address);
+    // Or there is no allocator.
+    if (unwatched_ == nullptr) [[unlikely]]
+      return deallocate_unsized_watched(address);
+    return unwatched_->deallocate_unsized(room_.data(), address);
   }
 
   /// A moved block is copied, which costs more than calls do.
@@ -113,6 +118,19 @@ class LockedHeap final : public Heap {
   [[gnu::cold]] void set_hardening(Hardening wanted) override {
     const Guard guard(lock_);
     wanted_ = wanted;
+  }
+
+  [[gnu::cold]] bool harden_in_place(Hardening wanted) override {
+    const Guard guard(lock_);
+    const AllocatorOperations& now = running();
+    for (const AllocatorOperations* const each : kAll) {
+      if (each->name != now.name || each->hardening != wanted || each->state != now.state) continue;
+      operations_ = each;
+      wanted_ = wanted;
+      choose_way();
+      return true;
+    }
+    return false;
   }
 
   [[gnu::cold]] Stats stats() const override {
@@ -155,6 +173,12 @@ class LockedHeap final : public Heap {
     return from;
   }
 
+  [[gnu::cold]] void visit_instruments(void (*visit)(void*, Instruments&), void* context) override {
+    const Guard guard(lock_);
+    visit(context, instruments_);
+    choose_way();
+  }
+
   [[gnu::cold]] std::span<const std::string_view> allocator_names() const override {
     return std::span(kNames.names).first(kNames.count);
   }
@@ -170,6 +194,7 @@ class LockedHeap final : public Heap {
     close();
     // Without the lock: the records of a large heap take long to make.
     chosen->start(room_.data(), range);
+    instruments_.forget_blocks();
     const Guard guard(lock_);
     range_ = range;
     operations_ = chosen;
@@ -227,23 +252,193 @@ class LockedHeap final : public Heap {
     return freed;
   }
 
-  [[gnu::noinline]] Result<Address, HeapError> allocate_by_table(Layout layout) {
-    const ShortGuard guard(lock_);
-    ++generation_;
-    return running().allocate(room_.data(), layout);
+  // The ways of allocate() and deallocate() but for the quick one. Functions whose
+  // addresses choose_way() takes, so that a call finds its way without asking.
+  [[gnu::noinline]] static Result<Address, HeapError> allocate_by_table(LockedHeap& heap,
+                                                                        Layout layout) {
+    const ShortGuard guard(heap.lock_);
+    ++heap.generation_;
+    return heap.table_allocate_(heap.room_.data(), layout);
   }
 
-  [[gnu::noinline]] Result<void, HeapError> deallocate_by_table(Address address, Layout layout) {
-    const ShortGuard guard(lock_);
-    ++generation_;
-    return running().deallocate(room_.data(), address, layout);
+  [[gnu::noinline]] static Result<void, HeapError> deallocate_by_table(LockedHeap& heap,
+                                                                       Address address,
+                                                                       Layout layout) {
+    const ShortGuard guard(heap.lock_);
+    ++heap.generation_;
+    return heap.table_deallocate_(heap.room_.data(), address, layout);
+  }
+
+  /// These record the origins of blocks, and where `kTraced` holds the calls. `kQuick`: as
+  /// the quick way, of which they take the place.
+  template <bool kQuick, bool kTraced>
+  [[gnu::noinline]] static Result<Address, HeapError> allocate_recorded(LockedHeap& heap,
+                                                                        Layout layout) {
+    const std::uint64_t entry = heap.template enter<kQuick>();
+    Address address = 0;
+    if (!heap.template allocate_quickly<kQuick>(layout, address)) [[unlikely]] {
+      const auto allocated = heap.table_allocate_(heap.room_.data(), layout);
+      if (!allocated) [[unlikely]] {
+        heap.note_refused(layout);
+        heap.template leave<kQuick>(entry);
+        return fail(allocated.error());
+      }
+      address = *allocated;
+    }
+    heap.instruments_.template note_allocated<kTraced>(address, layout,
+                                                       stamp(__builtin_frame_address(0)));
+    heap.template leave<kQuick>(entry);
+    return address;
+  }
+
+  template <bool kQuick, bool kTraced>
+  [[gnu::noinline]] static Result<void, HeapError> deallocate_recorded(LockedHeap& heap,
+                                                                       Address address,
+                                                                       Layout layout) {
+    const std::uint64_t entry = heap.template enter<kQuick>();
+    if (!heap.template deallocate_quickly<kQuick>(address, layout)) [[unlikely]] {
+      const auto freed = heap.table_deallocate_(heap.room_.data(), address, layout);
+      if (!freed) [[unlikely]] {
+        heap.template leave<kQuick>(entry);
+        return fail(freed.error());
+      }
+    }
+    heap.instruments_.template note_freed<kTraced>(address, layout,
+                                                   stamp(__builtin_frame_address(0)));
+    heap.template leave<kQuick>(entry);
+    return {};
+  }
+
+  template <bool kQuick>
+  [[gnu::always_inline]] bool allocate_quickly(Layout layout, Address& address) {
+    if constexpr (kQuick) return main().allocate_at_once(layout, address);
+    return false;
+  }
+  template <bool kQuick>
+  [[gnu::always_inline]] bool deallocate_quickly(Address address, Layout layout) {
+    if constexpr (kQuick) return main().deallocate_at_once(address, layout);
+    return false;
+  }
+
+  [[gnu::cold, gnu::noinline]] void note_refused(Layout layout) {
+    instruments_.note_refused(layout, stamp(__builtin_frame_address(0)));
+  }
+
+  /// These do all that the instruments can do.
+  [[gnu::cold, gnu::noinline]] static Result<Address, HeapError> allocate_examined(LockedHeap& heap,
+                                                                                   Layout layout) {
+    const Guard guard(heap.lock_);
+    ++heap.generation_;
+    Instruments& instruments = heap.instruments_;
+    const CallStamp call = stamp(__builtin_frame_address(0));
+    if (instruments.failures().refuses(layout)) {
+      instruments.note_refused(layout, call);
+      return fail(HeapError::exhausted);
+    }
+    const Counters before;
+    const auto allocated = heap.running().allocate(heap.room_.data(), layout);
+    const Latency latency = before.passed();
+    if (instruments.measuring_latency()) {
+      instruments.latency().allocate.add(latency, layout, allocated.value_or(0), call);
+    }
+    if (!allocated) instruments.note_refused(layout, call);
+    if (allocated && instruments.tracing() == Tracing::on) {
+      instruments.note_allocated<true>(*allocated, layout, call);
+    } else if (allocated && instruments.recording()) {
+      instruments.note_allocated<false>(*allocated, layout, call);
+    }
+    heap.step_patrol(call);
+    return allocated;
+  }
+
+  [[gnu::cold, gnu::noinline]] static Result<void, HeapError> deallocate_examined(LockedHeap& heap,
+                                                                                  Address address,
+                                                                                  Layout layout) {
+    const Guard guard(heap.lock_);
+    ++heap.generation_;
+    Instruments& instruments = heap.instruments_;
+    const CallStamp call = stamp(__builtin_frame_address(0));
+    const Counters before;
+    const auto freed = heap.running().deallocate(heap.room_.data(), address, layout);
+    const Latency latency = before.passed();
+    if (instruments.measuring_latency()) {
+      instruments.latency().free.add(latency, layout, address, call);
+    }
+    if (freed) heap.note_freed(address, layout, call);
+    heap.step_patrol(call);
+    return freed;
+  }
+
+  /// Of deallocate_unsized(), which is not in a hurry.
+  [[gnu::cold, gnu::noinline]] Result<void, HeapError> deallocate_unsized_watched(Address address) {
+    const auto freed = running().deallocate_unsized(room_.data(), address);
+    const CallStamp call = stamp(__builtin_frame_address(0));
+    if (freed) note_freed(address, {}, call);
+    step_patrol(call);
+    return freed;
+  }
+
+  [[gnu::cold]] void note_freed(Address address, Layout layout, const CallStamp& call) {
+    if (instruments_.tracing() != Tracing::off) {
+      instruments_.note_freed<true>(address, layout, call);
+    } else if (instruments_.recording()) {
+      instruments_.note_freed<false>(address, layout, call);
+    }
+  }
+
+  [[gnu::cold]] void step_patrol(const CallStamp& call) {
+    if (!instruments_.patrol().on()) return;
+    const AllocatorOperations& allocator = settled();
+    instruments_.patrol().step(range_, call, instruments_.sequence(),
+                               [&](Address at) { return allocator.check(room_.data(), at); });
+  }
+
+  /// Who calls the function whose frame it is.
+  [[gnu::always_inline]] static CallStamp stamp(const void* frame) {
+    return CallStamp::made(Witness::ticks(), Witness::core(), Witness::path(frame));
+  }
+
+  /// What a call takes.
+  class Counters {
+   public:
+    [[nodiscard]] Latency passed() const {
+      const Counters now;
+      return {.instructions = static_cast<std::uint32_t>(now.instructions_ - instructions_),
+              .cycles = static_cast<std::uint32_t>(now.cycles_ - cycles_),
+              .ticks = static_cast<std::uint32_t>(now.ticks_ - ticks_)};
+    }
+
+   private:
+    std::uint64_t ticks_ = Witness::ticks();
+    std::uint64_t cycles_ = Witness::cycles();
+    std::uint64_t instructions_ = Witness::instructions();
+  };
+
+  template <bool kQuick>
+  std::uint64_t enter() {
+    if constexpr (kQuick) return lock_.enter_alone();
+    lock_.lock();
+    return 0;
+  }
+  template <bool kQuick>
+  void leave([[maybe_unused]] std::uint64_t entry) {
+    if constexpr (kQuick) {
+      lock_.leave_alone(entry);
+    } else {
+      lock_.unlock();
+    }
   }
 
   [[gnu::cold]] Result<void, HeapError> resize_in_place(Address address, Layout layout,
                                                         std::size_t size) {
     const Guard guard(lock_);
     ++generation_;
-    return running().resize_in_place(room_.data(), address, layout, size);
+    const auto resized = running().resize_in_place(room_.data(), address, layout, size);
+    if (resized && instruments_.recording()) {
+      instruments_.note_resized(address, {.size = size, .align = layout.align},
+                                stamp(__builtin_frame_address(0)));
+    }
+    return resized;
   }
 
   /// From now on the heap is uninitialized.
@@ -271,17 +466,56 @@ class LockedHeap final : public Heap {
   [[noreturn, gnu::cold, gnu::noinline]] static void panic_uninitialized() {
     panic("the heap was used before it was initialized");
   }
+  [[gnu::cold]] static Result<Address, HeapError> allocate_nothing(void*, Layout) {
+    panic_uninitialized();
+  }
+  [[gnu::cold]] static Result<void, HeapError> deallocate_nothing(void*, Address, Layout) {
+    panic_uninitialized();
+  }
   Main& main() const { return *std::launder(reinterpret_cast<Main*>(room_.data())); }
 
-  /// Calls that took the short way are known by what the allocator has counted.
+  /// Calls that took the short way are known by what the allocator has counted, and those
+  /// that were recorded by their sequence.
   [[nodiscard]] std::uint64_t generation() const {
     if constexpr (kHasQuickWay) {
-      if (operations_ == &OperationsOf<Main>::kTable) return generation_ + main().calls();
+      if (operations_ != nullptr && operations_->state == OperationsOf<Main>::kTable.state) {
+        return generation_ + main().calls() + instruments_.sequence();
+      }
     }
-    return generation_;
+    return generation_ + instruments_.sequence();
   }
 
-  void choose_way() { quick_ = alone_ && operations_ == &OperationsOf<Main>::kTable; }
+  /// Which way calls go from now on. The lock is held.
+  [[gnu::cold]] void choose_way() {
+    const bool recording = instruments_.recording();
+    const bool watched = recording || instruments_.examining();
+    const bool quick = alone_ && operations_ == &OperationsOf<Main>::kTable;
+    quick_ = quick && !watched;
+    unwatched_ = watched ? nullptr : operations_;
+    table_allocate_ = operations_ == nullptr ? allocate_nothing : operations_->allocate;
+    table_deallocate_ = operations_ == nullptr ? deallocate_nothing : operations_->deallocate;
+    allocate_way_ = allocate_by_table;
+    deallocate_way_ = deallocate_by_table;
+    if (!watched || operations_ == nullptr) return;
+    if (instruments_.examining()) {
+      allocate_way_ = allocate_examined;
+      deallocate_way_ = deallocate_examined;
+      return;
+    }
+    if constexpr (kHasQuickWay) {
+      if (quick) return choose_recorded_way<true>();
+    }
+    choose_recorded_way<false>();
+  }
+
+  template <bool kQuick>
+  [[gnu::cold]] void choose_recorded_way() {
+    const Tracing tracing = instruments_.tracing();
+    allocate_way_ =
+        tracing == Tracing::on ? allocate_recorded<kQuick, true> : allocate_recorded<kQuick, false>;
+    deallocate_way_ = tracing == Tracing::off ? deallocate_recorded<kQuick, false>
+                                              : deallocate_recorded<kQuick, true>;
+  }
 
   /// The allocator of that name whose hardening is nearest to what is wanted, and of two
   /// the lower; null where there is none.
@@ -320,12 +554,20 @@ class LockedHeap final : public Heap {
   bool quick_ = false;  // Alone, and Main runs: where a short offset reaches it.
   bool alone_ = false;
   Hardening wanted_ = Hardening::standard;
+  // Of the allocator that runs, on both sides of what is loaded with either.
+  Result<Address, HeapError> (*table_allocate_)(void*, Layout) = allocate_nothing;
   std::uint64_t generation_ = 0;  // But for what generation() adds.
+  Result<void, HeapError> (*table_deallocate_)(void*, Address, Layout) = deallocate_nothing;
+  Result<Address, HeapError> (*allocate_way_)(LockedHeap&, Layout) = allocate_by_table;
+  Result<void, HeapError> (*deallocate_way_)(LockedHeap&, Address, Layout) = deallocate_by_table;
+  Instruments instruments_{latency_};
+  const AllocatorOperations* unwatched_ = nullptr;  // That runs, where nobody watches.
   const AllocatorOperations* operations_ = nullptr;
   Range range_;
   // Mutable: settling changes how a heap is kept, not what is in it.
   alignas(std::max({alignof(Main), alignof(Others)...})) mutable std::array<
       std::byte, std::max({sizeof(Main), sizeof(Others)...})> room_{};
+  LatencyLogs latency_;
 };
 
 }  // namespace heapscope::alloc

@@ -2,10 +2,13 @@
 // measures how long it is held.
 #pragma once
 
+#include "kernel/heap_witness.hpp"
 #include "kernel/spin_lock.hpp"
 
 namespace heapscope::kernel {
 
-using HeapLock = SpinLock;
+struct HeapLock : SpinLock {
+  using Witness = HeapWitness;
+};
 
 }  // namespace heapscope::kernel

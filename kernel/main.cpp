@@ -9,6 +9,7 @@
 #include "board_constants.hpp"
 #include "build_info.hpp"
 #include "kernel/board_model.hpp"
+#include "kernel/call_path.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/cores.hpp"
 #include "kernel/handover.hpp"
@@ -23,6 +24,7 @@
 #include "kernel/power.hpp"
 #include "kernel/recovery.hpp"
 #include "kernel/serial.hpp"
+#include "kernel/symbols.hpp"
 #include "shell/boot_options.hpp"
 #include "shell/shell.hpp"
 
@@ -192,6 +194,18 @@ class Machine final : public shell::Platform {
   void note_end_of_boot() { boot_counts_ = counts(); }
   [[nodiscard]] shell::Counts boot_counts() const override { return boot_counts_; }
   std::uint64_t uptime_us() override { return started_.microseconds(); }
+  [[nodiscard]] std::uint64_t microseconds_at(std::uint64_t ticks) const override {
+    return started_.microseconds_at(ticks);
+  }
+  [[nodiscard]] std::uint64_t nanoseconds_of(std::uint64_t ticks) const override {
+    return ticks_in(ticks, 1'000'000'000);
+  }
+  bool write_caller(TextSink& out, alloc::CallPath path, std::size_t number) const override {
+    if (number >= kPathCallers || callers_of(path)[number] == 0) return false;
+    // A return address is that of the instruction behind the call.
+    write_symbol(out, callers_of(path)[number] - 4);
+    return true;
+  }
   shell::Counts counts() override {
     return {.microseconds = started_.microseconds(),
             .cycles = read_cycles(),
@@ -309,8 +323,11 @@ bool nothing_comes_for(std::uint64_t microseconds) {
   const shell::BootOptions options = shell::read_boot_options(boot.command_line);
   shell::HandleTable handles;
   shell::History history;
-  shell::HeapSetup setup(heap(), handles, memory.largest_free());
+  Range free = memory.largest_free();
+  const Range records = shell::take_records(free);
+  shell::HeapSetup setup(heap(), handles, free, records);
   const std::string_view heap_problem = start_heap(setup, options);
+  alloc::record_origins(heap(), options.origins);
   shell::Environment environment{.heap = heap(),
                                  .trial_heap = trial_heap(),
                                  .handles = handles,

@@ -105,7 +105,8 @@ at_el1:
     b.hs    2f
     stp     xzr, xzr, [x1], #16
     b       1b
-2:  mov     x29, xzr            // The end of every backtrace.
+2:  adrp    x29, last_frames
+    add     x29, x29, :lo12:last_frames
     mov     x30, xzr
     mov     x0, x20
     bl      kernel_start
@@ -127,11 +128,24 @@ join:
     isb
     msr     sctlr_el1, x4
     isb
-    mov     x29, xzr
+    adrp    x29, last_frames
+    add     x29, x29, :lo12:last_frames
     mov     x30, xzr
     mov     x0, x19
     bl      core_start
     b       park
+
+// The end of every chain of frame records: enough without a return address that
+// call_path() (call_path.hpp) finds as many as it reads. The last leads to itself.
+.pushsection .rodata.last_frames, "a"
+.balign 16
+last_frames:
+    .quad   1f, 0
+1:  .quad   2f, 0
+2:  .quad   3f, 0
+3:  .quad   4f, 0
+4:  .quad   4b, 0
+.popsection
 
 // The first level of the data cache, which no other core has a part in.
 invalidate_own_cache:

@@ -57,6 +57,11 @@ std::string_view apply(const Word& word, BootOptions& options) {
     options.hardening = level;
     return {};
   }
+  if (word.key == "heap.origins") {
+    if (word.value != "on" && word.value != "off") return "its value is neither on nor off";
+    options.origins = word.value == "on";
+    return {};
+  }
   if (word.key == "heap.size") {
     const auto bytes = parse_number(word.value);
     if (!bytes) return "its value is not a size";

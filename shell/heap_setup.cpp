@@ -60,6 +60,25 @@ Result<HeapPlan, SetupError> plan_heap(Range free, std::optional<std::uint64_t> 
                   .handles = {.start = table, .end = table + std::min(wanted, usable.end - table)}};
 }
 
+Range take_records(Range& free) {
+  constexpr std::uint64_t kShare = 32;
+  constexpr std::uint64_t kMost = std::uint64_t{68} << 20;
+  constexpr std::uint64_t kAlign = 64;
+  const std::uint64_t size = std::min(free.size() / kShare, kMost) / kAlign * kAlign;
+  const std::uint64_t end = free.end / kAlign * kAlign;
+  if (size == 0 || end < free.start + size) return {};
+  free.end = end - size;
+  return {.start = free.end, .end = end};
+}
+
+HeapSetup::HeapSetup(alloc::Heap& heap, HandleTable& handles, Range free, Range records)
+    : heap_(heap), handles_(handles), free_(free), records_(records) {
+  if (records.empty()) return;
+  const std::span storage(reinterpret_cast<std::byte*>(records.start),
+                          static_cast<std::size_t>(records.size()));
+  heap.with_instruments([&](alloc::Instruments& all) { all.give_storage(storage); });
+}
+
 Result<void, SetupError> HeapSetup::start(std::string_view allocator,
                                           std::optional<std::uint64_t> heap_bytes) {
   const auto names = heap_.allocator_names();

@@ -32,11 +32,14 @@ enum class SetupError : std::uint8_t {
 [[nodiscard]] Result<HeapPlan, SetupError> plan_heap(Range free,
                                                      std::optional<std::uint64_t> heap_bytes);
 
+/// Takes the last 1/32 of `free`, at most 68 MiB, for the records of a heap's instruments.
+[[nodiscard]] Range take_records(Range& free);
+
 /// Starts allocators on the free memory, and knows which range they got.
 class HeapSetup {
  public:
-  HeapSetup(alloc::Heap& heap, HandleTable& handles, Range free)
-      : heap_(heap), handles_(handles), free_(free) {}
+  /// `records`, aligned to 64, is for the heap's instruments.
+  HeapSetup(alloc::Heap& heap, HandleTable& handles, Range free, Range records = {});
 
   /// Starts `allocator` on a heap of that size; all blocks and handles are gone.
   /// An error changes nothing.
@@ -44,6 +47,8 @@ class HeapSetup {
                                                std::optional<std::uint64_t> heap_bytes);
 
   [[nodiscard]] const HeapPlan& plan() const { return plan_; }
+  /// Where the instruments keep their records; empty where they have no room.
+  [[nodiscard]] Range records() const { return records_; }
   /// The memory that heap and handles are taken from.
   [[nodiscard]] Range free() const { return free_; }
   /// Memory for a command to work in, outside the heap and aligned to 16: what
@@ -57,6 +62,7 @@ class HeapSetup {
   alloc::Heap& heap_;
   HandleTable& handles_;
   Range free_;
+  Range records_;
   HeapPlan plan_;
   bool started_ = false;
 };

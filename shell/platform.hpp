@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "alloc/witness.hpp"
 #include "base/range.hpp"
 #include "base/text_sink.hpp"
 
@@ -49,6 +50,13 @@ class Platform {
   [[nodiscard]] virtual std::optional<Fault> run_guarded(Work& work, TextSink* details) = 0;
   /// Microseconds since the kernel started.
   [[nodiscard]] virtual std::uint64_t uptime_us() = 0;
+  /// The same at a moment that an alloc::CallStamp tells, in ticks of its clock.
+  [[nodiscard]] virtual std::uint64_t microseconds_at(std::uint64_t ticks) const = 0;
+  /// How many microseconds, and thousandths of one, so many ticks are.
+  [[nodiscard]] virtual std::uint64_t nanoseconds_of(std::uint64_t ticks) const = 0;
+  /// Writes the caller of that number, 0 the innermost, "name+0x12"; false, and nothing is
+  /// written, where the path has no more.
+  virtual bool write_caller(TextSink& out, alloc::CallPath path, std::size_t number) const = 0;
   /// The board's name, for people.
   [[nodiscard]] virtual std::string_view board() const = 0;
   [[nodiscard]] virtual BuildInfo build() const = 0;

@@ -36,10 +36,10 @@ constexpr shell::CommandRecord kRecord{
     .summary = "count the instructions of the allocators",
     .help =
         "Plays the workload on each allocator without its lock, on each behind the lock "
-        "(NAME+lock), and on bin while other cores may use the heap (bin+shared), in a heap of "
-        "four "
-        "times the live bytes, and counts each call by itself, "
-        "call and return included. Means are in thousandths. A pair is what one block cost. "
+        "(NAME+lock), and on bin while other cores may use the heap (bin+shared), while the "
+        "origins of blocks are recorded (bin+origins), and the calls as well (bin+trace), in a "
+        "heap of four times the live bytes, and counts each call by itself, call and return "
+        "included. Means are in thousandths. A pair is what one block cost. "
         "first-fit is played without a lock, and up to 40,000 operations only.",
     .options = kOptions,
     .examples = kExamples,
@@ -238,6 +238,25 @@ class Measurement {
     share_heaps(false);
     return complete;
   }
+  template <alloc::Allocator A>
+  bool run_recorded() {
+    alloc::Heap& heap = context_.environment.trial_heap;
+    const auto trace = [&](alloc::Tracing tracing) {
+      heap.with_instruments([&](alloc::Instruments& all) { all.set_tracing(tracing); });
+    };
+    constexpr std::uint64_t kStorage = std::uint64_t{8} << 20;
+    heap_.end -= kStorage;
+    heap.with_instruments([&](alloc::Instruments& instruments) {
+      instruments.give_storage({reinterpret_cast<std::byte*>(heap_.end & ~std::uint64_t{63}),
+                                static_cast<std::size_t>(kStorage)});
+    });
+    alloc::record_origins(heap, true);
+    bool complete = run_locked<A>("origins");
+    trace(alloc::Tracing::on);
+    complete = complete && run_locked<A>("trace");
+    alloc::record_origins(heap, false);
+    return complete;
+  }
 
  private:
   template <alloc::Allocator A>
@@ -302,6 +321,7 @@ int run(shell::Context& context, const shell::Arguments& arguments) {
   const bool complete = measurement.run<alloc::BumpAllocator>() &&
                         measurement.run<alloc::BinAllocator>() &&
                         measurement.run_shared<alloc::BinAllocator>() &&
+                        measurement.run_recorded<alloc::BinAllocator>() &&
                         (choice->needs().operations > kMostForFirstFit ||
                          measurement.run_plain<alloc::FirstFitAllocator>());
   context.reply.end_list();

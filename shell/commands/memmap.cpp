@@ -55,6 +55,8 @@ Regions collect(const Environment& environment) {
   const HeapPlan& plan = environment.setup.plan();
   add(regions, "heap", plan.heap);
   add(regions, "handles", plan.handles);
+  const Range records = environment.setup.records();
+  add(regions, "records", records);
   for (const Range& range : environment.memory.free) {
     if (!range.contains(plan.heap.start)) {
       add(regions, "free", range);
@@ -62,7 +64,8 @@ Regions collect(const Environment& environment) {
     }
     add(regions, "free", {.start = range.start, .end = plan.heap.start});
     add(regions, "free", {.start = plan.heap.end, .end = plan.handles.start});
-    add(regions, "free", {.start = plan.handles.end, .end = range.end});
+    const std::uint64_t end = range.contains(records.start) ? records.start : range.end;
+    add(regions, "free", {.start = plan.handles.end, .end = end});
   }
   return regions;
 }

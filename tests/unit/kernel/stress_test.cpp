@@ -59,6 +59,7 @@ class UnsoundHeap : public alloc::Heap {
   std::string_view allocator_name() const override { return heap_.allocator_name(); }
   alloc::Hardening hardening() const override { return heap_.hardening(); }
   void set_hardening(alloc::Hardening wanted) override { heap_.set_hardening(wanted); }
+  bool harden_in_place(alloc::Hardening wanted) override { return heap_.harden_in_place(wanted); }
   alloc::Stats stats() const override { return heap_.stats(); }
   std::size_t bins(std::size_t first, std::span<alloc::BinStats> out) const override {
     return heap_.bins(first, out);
@@ -83,6 +84,9 @@ class UnsoundHeap : public alloc::Heap {
   }
 
  protected:
+  void visit_instruments(void (*visit)(void*, alloc::Instruments&), void* context) override {
+    heap_.with_instruments([&](alloc::Instruments& all) { visit(context, all); });
+  }
   bool now() { return ++calls_ % 100 == 0; }
   alloc::Heap& heap_;
 

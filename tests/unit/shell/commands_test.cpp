@@ -502,8 +502,8 @@ TEST(MemmapCommand, RegionsAreInOrderAndDoNotOverlap) {
       EXPECT_GT(region["bytes"].number(), 0U);
       what.push_back(region["what"].text());
     }
-    const Names first{"spin table and boot tags", "kernel", "heap", "handles"};
-    ASSERT_GE(what.size(), 4U);
+    const Names first{"spin table and boot tags", "kernel", "heap", "handles", "records"};
+    ASSERT_GE(what.size(), 5U);
     what.erase(std::remove(what.begin(), what.end(), "free"), what.end());
     EXPECT_EQ(what, first);
   }

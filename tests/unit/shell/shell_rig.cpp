@@ -24,6 +24,12 @@ void* map_at(std::uint64_t address, std::uint64_t size) {
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
+/// What of the bytes lies between multiples of 64.
+Range aligned_range(std::span<std::byte> bytes) {
+  const auto start = (reinterpret_cast<std::uintptr_t>(bytes.data()) + 63) & ~std::uintptr_t{63};
+  return {.start = start, .end = start + bytes.size() / 64 * 64 - 64};
+}
+
 std::vector<std::uint32_t> usual_tags(std::uint64_t memory_end, std::string_view command_line) {
   const std::vector<std::uint32_t> memory =
       atags::test::mem(static_cast<std::uint32_t>(memory_end), 0);
@@ -132,7 +138,8 @@ ShellRig::ShellRig(const RigOptions& options)
                                  : options.tags),
       boot(read_boot(tags_)),
       map(make_map(boot, memory_.range())),
-      setup(heap, handles, memory_.range()),
+      records(options.record_bytes + 64),
+      setup(heap, handles, memory_.range(), aligned_range(records)),
       regions_{{.name = "spin table and boot tags", .range = {.start = 0, .end = 0x1000}},
                {.name = "kernel", .range = {.start = 0x8'0000, .end = 0x12'3000}}},
       environment_{.heap = heap,

@@ -14,6 +14,7 @@
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
 #include "alloc/first_fit_allocator.hpp"
+#include "alloc/hardened_allocator.hpp"
 #include "alloc/locked_heap.hpp"
 #include "alloc/no_lock.hpp"
 #include "fake_console.hpp"
@@ -45,6 +46,19 @@ class FakePlatform final : public Platform {
   explicit FakePlatform(FakeConsole& console) : console_(console) {}
 
   std::uint64_t uptime_us() override { return kUptime + console_.waited_us(); }
+  [[nodiscard]] std::uint64_t microseconds_at(std::uint64_t ticks) const override {
+    return ticks / 2;
+  }
+  [[nodiscard]] std::uint64_t nanoseconds_of(std::uint64_t ticks) const override {
+    return ticks * 500;
+  }
+  /// The callers of a path are its bytes.
+  bool write_caller(TextSink& out, alloc::CallPath path, std::size_t number) const override {
+    const std::uint64_t caller = number < 3 ? path >> (8 * number) & 0xff : 0;
+    if (caller == 0) return false;
+    format(out, "function{}+{:#x}", caller, caller);
+    return true;
+  }
   /// Each look costs 10 microseconds, 100 cycles and 50 instructions.
   Counts counts() override {
     ++looks_;
@@ -113,6 +127,21 @@ class FakePlatform final : public Platform {
   std::string output_before_;
 };
 
+/// No lock, and a machine whose clock moves on with each look; what it tells can be set.
+struct WitnessedLock : alloc::NoLock {
+  struct Witness {
+    static inline std::uint64_t now = 1000;
+    static inline std::uint64_t on_core = 0;
+    static inline alloc::CallPath called_by = 0x030201;
+
+    static std::uint64_t ticks() { return now += 2; }
+    static std::uint64_t core() { return on_core; }
+    static alloc::CallPath path(const void*) { return called_by; }
+    static std::uint64_t cycles() { return now * 10; }
+    static std::uint64_t instructions() { return now * 5; }
+  };
+};
+
 /// The reply to one command in json mode, its parts checked for their types.
 struct JsonReply {
   std::string command;
@@ -148,6 +177,8 @@ struct RigOptions {
   /// The boot tags, where they are to be others than CORE, MEM, CMDLINE, NONE.
   std::vector<std::uint32_t> tags = {};
   Purpose purpose = Purpose::usual;
+  /// For the records of the heap's instruments.
+  std::size_t record_bytes = std::size_t{1} << 20;
 };
 
 class ShellRig {
@@ -184,10 +215,12 @@ class ShellRig {
  public:
   atags::BootInfo boot;
   atags::MemoryMap map;
-  using RigHeap = alloc::LockedHeap<alloc::NoLock, alloc::BumpAllocator, alloc::BinAllocator,
-                                    alloc::FirstFitAllocator>;
+  using RigHeap = alloc::LockedHeap<WitnessedLock, alloc::BumpAllocator, alloc::BinAllocator,
+                                    alloc::FirstFitAllocator, alloc::UncheckedBinAllocator,
+                                    alloc::Hardened<alloc::BinAllocator>>;
   RigHeap heap;
   RigHeap trial_heap;
+  std::vector<std::byte> records;
   HandleTable handles;
   History history;
   HeapSetup setup;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernel/heap_witness.hpp"
 #include "kernel/spin_lock.hpp"
 
 namespace heapscope::kernel {
@@ -18,6 +19,8 @@ inline constinit HoldFigures hold_figures;
 
 class HeapLock {
  public:
+  using Witness = HeapWitness;
+
   void lock() {
     lock_.lock();
     taken_at_ = instructions();
