@@ -103,4 +103,11 @@ inline void record_origins(Heap& heap, bool on) {
   }
 }
 
+/// The same for the trace, for which origins are recorded too.
+inline void set_tracing(Heap& heap, Tracing tracing) {
+  if (tracing != Tracing::off) record_origins(heap, true);
+  while (!heap.with_instruments([&](Instruments& all) { return all.set_tracing(tracing); })) {
+  }
+}
+
 }  // namespace heapscope::alloc

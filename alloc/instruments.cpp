@@ -25,6 +25,12 @@ bool Instruments::record_origins(bool on) {
   return true;
 }
 
+bool Instruments::set_tracing(Tracing tracing) {
+  if (tracing != Tracing::off && !trace_.wipe_some()) return false;
+  tracing_ = recording_ ? tracing : Tracing::off;
+  return true;
+}
+
 void Instruments::measure_latency(bool on) { measuring_ = on; }
 
 void Instruments::forget_blocks() {

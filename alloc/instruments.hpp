@@ -35,10 +35,8 @@ class Instruments {
   /// Calls that were recorded since the storage was given: the sequence of the last one.
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
 
-  /// A trace needs the origins; without them it stays off.
-  [[gnu::cold]] void set_tracing(Tracing tracing) {
-    tracing_ = recording_ ? tracing : Tracing::off;
-  }
+  /// A trace needs the origins; without them it stays off. False as record_origins().
+  [[nodiscard, gnu::cold]] bool set_tracing(Tracing tracing);
   [[nodiscard]] Tracing tracing() const { return tracing_; }
   [[gnu::cold]] void clear_trace() { trace_.clear(sequence_); }
   [[nodiscard]] const TraceRing& trace() const { return trace_; }

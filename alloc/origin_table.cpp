@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <new>
 
 namespace heapscope::alloc {
@@ -21,15 +22,22 @@ void OriginTable::give_storage(std::span<std::byte> storage) {
 bool OriginTable::clear_some() {
   if (capacity_ == 0) return true;
   const std::size_t end = std::min(capacity_ + 1, cleared_ + kClearedAtOnce);
-  for (; cleared_ < end; ++cleared_) {
-    Record& record = *new (&numbered(cleared_)) Record;
+  // Unrolled, for it is most of what the boot of a kernel with origins takes.
+#pragma GCC unroll 8
+  for (std::size_t i = cleared_; i < end; ++i) {
+    Record& record = *new (&numbered(i)) Record;
     record.address = 0;
-    record.sequence = 0;
-    record.next = static_cast<Place>((cleared_ + 1) * kBytesPerRecord);
-    // There are no more buckets than records.
-    if (cleared_ <= bucket_mask_) buckets_[cleared_] = kNone;
+    record.next = static_cast<Place>((i + 1) * kBytesPerRecord);
   }
+  // There are no more buckets than records.
+  if (cleared_ <= bucket_mask_) {
+    static_assert(kNone == 0);
+    std::memset(buckets_ + cleared_, 0,
+                (std::min(end, bucket_mask_ + 1) - cleared_) * sizeof(Place));
+  }
+  cleared_ = end;
   if (!is_clear()) return false;
+  numbered(0).sequence = 0;
   numbered(capacity_).next = kNone;
   oldest_freed_ = kBytesPerRecord;
   newest_freed_ = static_cast<Place>(capacity_ * kBytesPerRecord);

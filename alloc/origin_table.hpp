@@ -38,7 +38,7 @@ class OriginTable {
 
   /// Forgets all, kClearedAtOnce records with each call; true when all are done. Nothing
   /// must be recorded or read before.
-  [[nodiscard, gnu::cold]] bool clear_some();
+  [[nodiscard]] bool clear_some();
   static constexpr std::size_t kClearedAtOnce = 128;
   /// From now on nothing that is recorded counts, until it is cleared.
   [[gnu::cold]] void discard() { cleared_ = 0; }

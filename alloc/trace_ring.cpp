@@ -1,6 +1,7 @@
 // Storage of the trace, and reading it.
 #include "alloc/trace_ring.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace heapscope::alloc {
@@ -9,11 +10,17 @@ void TraceRing::give_storage(std::span<std::byte> storage) {
   const std::size_t fits = std::bit_floor(storage.size() / sizeof(Record));
   records_ = fits == 0 ? nullptr : reinterpret_cast<Record*>(storage.data());
   mask_ = fits == 0 ? 0 : fits - 1;
-  for (std::size_t i = 0; i < fits; ++i) records_[i].sequence = 0;
+  wiped_ = 0;
+}
+
+bool TraceRing::wipe_some() {
+  const std::size_t end = std::min(capacity(), wiped_ + kWipedAtOnce);
+  for (; wiped_ < end; ++wiped_) records_[wiped_].sequence = 0;
+  return wiped_ == capacity();
 }
 
 std::optional<TraceEvent> TraceRing::event(std::uint64_t sequence) const {
-  if (records_ == nullptr) return std::nullopt;
+  if (records_ == nullptr || wiped_ != capacity()) return std::nullopt;
   const Record& record = records_[sequence & mask_];
   if (record.sequence != sequence) return std::nullopt;
   const bool traced = (record.allocation & OriginTable::kTraced) != 0;

@@ -30,9 +30,14 @@ struct TraceEvent {
 class TraceRing {
  public:
   /// Takes over `storage`, aligned to 64 bytes; the largest power of two of events that
-  /// fits is kept.
+  /// fits is kept. To be wiped before anything is added.
   [[gnu::cold]] void give_storage(std::span<std::byte> storage);
   [[nodiscard]] std::size_t capacity() const { return records_ == nullptr ? 0 : mask_ + 1; }
+
+  /// Forgets what the storage held before, kWipedAtOnce events with each call; true when
+  /// all is done.
+  [[nodiscard, gnu::cold]] bool wipe_some();
+  static constexpr std::size_t kWipedAtOnce = 128;
 
   /// Forgets all up to the call of that sequence.
   [[gnu::cold]] void clear(std::uint64_t sequence) { cleared_ = sequence; }
@@ -85,6 +90,7 @@ class TraceRing {
   Record* records_ = nullptr;
   std::uint64_t mask_ = 0;
   std::uint64_t cleared_ = 0;
+  std::size_t wiped_ = 0;
 };
 
 }  // namespace heapscope::alloc

@@ -324,7 +324,8 @@ bool nothing_comes_for(std::uint64_t microseconds) {
   shell::HandleTable handles;
   shell::History history;
   Range free = memory.largest_free();
-  const Range records = shell::take_records(free);
+  const Range records =
+      shell::take_records(free, options.record_bytes.value_or(shell::kRecordBytes));
   shell::HeapSetup setup(heap(), handles, free, records);
   const std::string_view heap_problem = start_heap(setup, options);
   alloc::record_origins(heap(), options.origins);

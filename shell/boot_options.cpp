@@ -62,10 +62,10 @@ std::string_view apply(const Word& word, BootOptions& options) {
     options.origins = word.value == "on";
     return {};
   }
-  if (word.key == "heap.size") {
+  if (word.key == "heap.size" || word.key == "heap.records") {
     const auto bytes = parse_number(word.value);
     if (!bytes) return "its value is not a size";
-    options.heap_bytes = *bytes;
+    (word.key == "heap.size" ? options.heap_bytes : options.record_bytes) = *bytes;
     return {};
   }
   if (word.key == "shell.mode") {

@@ -1,6 +1,6 @@
 // What the kernel command line asks of heapscope: heap.allocator, heap.hardening,
-// heap.origins, heap.size, shell.mode and shell.run. All other words of it are somebody
-// else's.
+// heap.origins, heap.records, heap.size, shell.mode and shell.run. All other words of it are
+// somebody else's.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ struct BootOptions {
   std::optional<std::string_view> allocator;
   std::optional<alloc::Hardening> hardening;
   std::optional<std::uint64_t> heap_bytes;
-  bool origins = true;  ///< Whether the origins of blocks are recorded.
+  bool origins = true;                        ///< Whether the origins of blocks are recorded.
+  std::optional<std::uint64_t> record_bytes;  ///< Memory for origins and trace.
   std::optional<Mode> mode;
   std::optional<std::string_view> run;
   StaticVector<OptionProblem, 8> problems;

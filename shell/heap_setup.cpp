@@ -60,11 +60,9 @@ Result<HeapPlan, SetupError> plan_heap(Range free, std::optional<std::uint64_t> 
                   .handles = {.start = table, .end = table + std::min(wanted, usable.end - table)}};
 }
 
-Range take_records(Range& free) {
-  constexpr std::uint64_t kShare = 32;
-  constexpr std::uint64_t kMost = std::uint64_t{68} << 20;
+Range take_records(Range& free, std::uint64_t bytes) {
   constexpr std::uint64_t kAlign = 64;
-  const std::uint64_t size = std::min(free.size() / kShare, kMost) / kAlign * kAlign;
+  const std::uint64_t size = std::min(bytes, free.size() / 2) / kAlign * kAlign;
   const std::uint64_t end = free.end / kAlign * kAlign;
   if (size == 0 || end < free.start + size) return {};
   free.end = end - size;

@@ -32,8 +32,11 @@ enum class SetupError : std::uint8_t {
 [[nodiscard]] Result<HeapPlan, SetupError> plan_heap(Range free,
                                                      std::optional<std::uint64_t> heap_bytes);
 
-/// Takes the last 1/32 of `free`, at most 68 MiB, for the records of a heap's instruments.
-[[nodiscard]] Range take_records(Range& free);
+/// Takes the end of `free` for the records of a heap's instruments: `bytes`, but at most
+/// half of it.
+[[nodiscard]] Range take_records(Range& free, std::uint64_t bytes);
+/// As much as is taken unless somebody asks for another size: for some 50,000 blocks.
+inline constexpr std::uint64_t kRecordBytes = std::uint64_t{4} << 20;
 
 /// Starts allocators on the free memory, and knows which range they got.
 class HeapSetup {

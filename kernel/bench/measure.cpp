@@ -241,9 +241,6 @@ class Measurement {
   template <alloc::Allocator A>
   bool run_recorded() {
     alloc::Heap& heap = context_.environment.trial_heap;
-    const auto trace = [&](alloc::Tracing tracing) {
-      heap.with_instruments([&](alloc::Instruments& all) { all.set_tracing(tracing); });
-    };
     constexpr std::uint64_t kStorage = std::uint64_t{8} << 20;
     heap_.end -= kStorage;
     heap.with_instruments([&](alloc::Instruments& instruments) {
@@ -252,7 +249,7 @@ class Measurement {
     });
     alloc::record_origins(heap, true);
     bool complete = run_locked<A>("origins");
-    trace(alloc::Tracing::on);
+    alloc::set_tracing(heap, alloc::Tracing::on);
     complete = complete && run_locked<A>("trace");
     alloc::record_origins(heap, false);
     return complete;
