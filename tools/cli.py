@@ -24,6 +24,7 @@ from run import run
 from script import read_lines, run_script
 from sdcard import check_card, write_card
 from testing import run_tests
+from view import FORMATS, ViewOptions, run_view
 
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)[KMG]?")
 _LONGEST_TIMEOUT = 1_000_000
@@ -124,11 +125,27 @@ def _parser() -> _Parser:
     command.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE",
                          help="the trace; compressed where it ends in .xz")
     command.add_argument("--process", metavar="NAME", help="take a process of this program")
-    command.add_argument("--limit", type=_operations, default=300_000, metavar="N",
+    command.add_argument("--limit", type=_count, default=300_000, metavar="N",
                          help="operations at most (default 300000)")
     command.add_argument("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM [WORD...]",
                          help="the program and its arguments")
     command.set_defaults(action=_record)
+
+    command = commands.add_parser(
+        "view", parents=[_heap_options()], allow_abbrev=False, help="show a heap over time",
+        description="Writes a page, a picture or a massif file of what happened to a heap. A trace "
+        "(also compressed by gzip or xz) is played on a heap here; of a session, the log of a "
+        "terminal or the output of `heapscope script`, what `trace dump` printed is shown.")
+    command.add_argument("file", metavar="TRACE-OR-SESSION", help="- is standard input")
+    command.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE",
+                         help="a page .html, a picture .svg or .png, or .massif; - is standard "
+                         "output")
+    command.add_argument("--format", choices=FORMATS, help="what to write, whatever FILE's name is")
+    command.add_argument("--dump", type=_count, metavar="N",
+                         help="the session's Nth dump (default the last)")
+    command.add_argument("--colour", choices=("size", "tag"),
+                         help="colour blocks by that (default tag, if there are any)")
+    command.set_defaults(action=_view)
 
     command = commands.add_parser(
         "bench", allow_abbrev=False, help="measure the allocators",
@@ -154,13 +171,18 @@ def _parser() -> _Parser:
     return parser
 
 
+def _heap_options() -> _Parser:
+    heap = _Parser(add_help=False)
+    heap.add_argument("--allocator", choices=("bump", "bin", "first-fit"),
+                      help="the heap's allocator")
+    heap.add_argument("--heap", type=_size, metavar="SIZE", help="the heap's size, such as 64K")
+    return heap
+
+
 def _kernel_options() -> _Parser:
-    kernel = _Parser(add_help=False)
-    kernel.add_argument("--allocator", choices=("bump", "bin", "first-fit"),
-                        help="the heap's allocator")
+    kernel = _Parser(add_help=False, parents=[_heap_options()])
     kernel.add_argument("--hardening", choices=("none", "default", "full"),
                         help="how much the heap does to notice misuse")
-    kernel.add_argument("--heap", type=_size, metavar="SIZE", help="the heap's size, such as 64K")
     kernel.add_argument("--append", default="", metavar="TEXT",
                         help="more words for the kernel command line")
     kernel.add_argument("--kernel", type=Path, metavar="IMAGE",
@@ -190,6 +212,12 @@ def _record(options: argparse.Namespace) -> int:
         raise Failure("record: no PROGRAM was given (`heapscope record --help` explains)",
                       USAGE_STATUS)
     return run_record(command, options.output, options.process, options.limit)
+
+
+def _view(options: argparse.Namespace) -> int:
+    heap = None if options.heap is None else _bytes_of(options.heap)
+    return run_view(ViewOptions(options.file, options.output, options.format, options.allocator,
+                                heap, options.dump, options.colour))
 
 
 def _sdcard(options: argparse.Namespace) -> int:
@@ -235,11 +263,19 @@ def _size(text: str) -> str:
     return text
 
 
-def _operations(text: str) -> int:
-    operations = int(text)
-    if operations <= 0:
+def _bytes_of(size: str) -> int:
+    """Of a text that _size() has let pass."""
+    power = " KMG".find(size[-1])
+    digits = size if power < 0 else size[:-1]
+    base = {"0x": 16, "0b": 2}.get(digits[:2].lower(), 10)
+    return int(digits.replace("_", ""), base) << 10 * max(power, 0)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count <= 0:
         raise argparse.ArgumentTypeError("it must be above 0")
-    return operations
+    return count
 
 
 def _baud(text: str) -> int:
