@@ -524,6 +524,19 @@ def test_what_a_dump_lacks_is_told(folder: Path) -> None:
     assert "1 frees were of blocks from before" in text
 
 
+def test_what_was_freed_unseen_ends_where_another_block_begins(folder: Path) -> None:
+    text = dump("a 1 64 # at=0x1000", "a 2 64 # at=0x1040", "a 3 64 # at=0x1080",
+                "a 4 80 # at=0x1020", "f 2 # at=0x1040", "a 1 16 # at=0x1010", "f 4 # at=0x1020")
+    recording = read(str(write(folder / "unseen.log", text)), None)
+    assert isinstance(recording, Recording)
+    history = History(recording)
+    assert [(life.id, life.born, life.died) for life in history.lives] == [
+        (1, 1, 4), (2, 2, 4), (3, 3, 8), (4, 4, 7), (1, 6, 8)]
+    assert (history.unseen_frees, history.unknown_frees) == (2, 1)
+    assert [each.used for each in history.figures] == [0, 64, 128, 192, 144, 144, 160, 80]
+    assert all(each.used + each.free == 0x8000 for each in history.figures)
+
+
 def test_a_dump_without_addresses_is_played(folder: Path) -> None:
     log = f"$ cat my.trace\r\n{MARK}\r\na 1 64 32\r\nr 1 65\r\nf 1\r\n$ "
     found = read(str(write(folder / "cat.log", log)), None)

@@ -114,6 +114,8 @@ def _notes(history: History) -> list[str]:
                      f"{len(recording.events):,} are there.")
     if history.unknown_frees:
         notes.append(f"{history.unknown_frees:,} frees were of blocks from before the recording.")
+    if history.unseen_frees:
+        notes.append(f"{history.unseen_frees:,} blocks were freed unseen: others came to lie there.")
     if not recording.played:
         notes.append("What no recorded block covers counts as free.")
     return notes

@@ -43,8 +43,10 @@ class History:
         self.lives: list[Life] = []
         self.failures: list[int] = []  # the moments of what was refused
         self.unknown_frees = 0
+        self.unseen_frees = 0
         self.moments = len(recording.events)
         self._live: dict[int, Life] = {}
+        self._order: list[tuple[int, int]] = []  # of a session's live blocks, address and number
         for moment, event in enumerate(recording.events, 1):
             self._take(event, moment)
         self.requested = self._requested()
@@ -66,7 +68,7 @@ class History:
         if event.failed:
             self.failures.append(moment)
             return
-        before = self._live.pop(event.id, None)
+        before = self._end(event.id, moment)
         if event.kind == "a":
             if before is not None:
                 raise self._wrong(event, "allocates a block that is live")
@@ -76,7 +78,6 @@ class History:
             if event.kind == "r" and event.address is not None:
                 self._begin(event, moment, event.address)
         else:
-            before.died = moment
             before.freed_by = event.by
             if event.kind == "r":
                 self._begin(event, moment, before.address if event.address is None
@@ -89,8 +90,29 @@ class History:
             life.align = before.align
             life.tag = life.tag or before.tag
             life.by = life.by or before.by
+        if not self.recording.played:
+            self._clear(life, moment)
         self._live[event.id] = life
         self.lives.append(life)
+
+    def _end(self, number: int, moment: int) -> Life | None:
+        life = self._live.pop(number, None)
+        if life is not None:
+            life.died = moment
+            if not self.recording.played:
+                del self._order[bisect.bisect_left(self._order, (life.address, number))]
+        return life
+
+    def _clear(self, life: Life, moment: int) -> None:
+        """A device that was not recording for a while did not see every free: what lies
+        where a new block comes to lie has been freed."""
+        at = bisect.bisect_left(self._order, (life.address, -1))
+        if at > 0 and self._live[self._order[at - 1][1]].end > life.address:
+            at -= 1
+        while at < len(self._order) and self._order[at][0] < life.end:
+            self._end(self._order[at][1], moment)
+            self.unseen_frees += 1
+        self._order.insert(at, (life.address, life.id))
 
     def _wrong(self, event: Event, what: str) -> Failure:
         return Failure(f"{self.recording.name}: line {event.line} {what}", USAGE_STATUS)

@@ -55,7 +55,7 @@ def _tree(history: History, moment: int) -> list[str]:
     lines += [f" n0: {cost} {cause}" for cause, cost in named]
     if rest > 0:
         below = total - sum(cost for _, cost in named)
-        lines.append(f" n0: {below} in {rest} places, all below the threshold of 1%")
+        lines.append(f" n0: {below} in {rest} places, all below massif's threshold (1.00%)")
     return lines
 
 

@@ -157,7 +157,7 @@
       labels = [weight[0] ? `no ${colour_key}` : "", ...shown.map((k) => texts[k]),
         order.length > shown.length ? "others" : ""];
     }
-    colour_of = {classes, palette};
+    colour_of = {classes, palette, labels};
     by_id("legend").innerHTML = labels.map((label, k) => label &&
       `<span><i style="background:${css(palette[k])}"></i>${escaped(label)}</span>`).join("");
     redraw();
@@ -478,6 +478,7 @@
     write_moment(moment, live.length, total);
     write_block(hit);
     write_live(moment, live, total, hit);
+    write_shares(live, total);
     write_sizes(live);
     draw_cursor(hit);
   }
@@ -538,6 +539,16 @@
       `<td class="who">${escaped(shows_callers() ? caller_of(i) : tag_of(i))}</td></tr>`).join("");
   }
   const shows_callers = () => colour_key === "by" || header.tags.length === 1;
+
+  // What is live, by colour.
+  function write_shares(live, total) {
+    const {classes, palette} = colour_of;
+    const shares = new Float64Array(palette.length);
+    for (const i of live) shares[classes[i]] += lives.size[i];
+    by_id("shares").innerHTML = palette.map((colour, k) => shares[k] ?
+      `<i style="width:${100 * shares[k] / total}%;background:${css(colour)}" title="` +
+      `${escaped(colour_of.labels[k])}: ${bytes(shares[k])}"></i>` : "").join("");
+  }
 
   const class_words = (k) => k === 1 ? "2" : `${number(2 ** (k - 1) + 1)} – ${number(2 ** k)}`;
   let all_sizes = null;

@@ -13,7 +13,7 @@ import sys
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple
 
 from failure import USAGE_STATUS, Failure
 
@@ -155,7 +155,7 @@ def _shown(line: str) -> str:
     return line
 
 
-def _dumps(file: str, lines: list[str]) -> Iterator[Any]:
+def _dumps(file: str, lines: list[str]) -> Iterator[Callable[[], Recording]]:
     """A function for each dump, in the file's order, that reads it."""
     name = _name(file)
     for number, line in enumerate(lines):
