@@ -42,6 +42,11 @@ def make(source: Path, output: Path, *options: str) -> Path:
     return output
 
 
+def dump(*lines: str) -> str:
+    head = (MARK, "# heap 0x1000 0x9000 allocator bin")
+    return "".join(f"{line}\r\n" for line in (*head, *lines))
+
+
 def history_of(story: Story, folder: Path) -> History:
     recording = read(str(write(folder / "story.log", story.dump())), None)
     assert isinstance(recording, Recording)
@@ -284,6 +289,34 @@ def test_names_are_shown_and_not_obeyed(folder: Path) -> None:
         assert (page.complaints, page.requests) == ([], [made.as_uri()])
 
 
+@pytest.mark.parametrize("text, live, said", [
+    # High addresses, everything in one microsecond, more tags than colours.
+    (dump(*(f"a {k} 8 # t=7 at={0xffff_8000_0000_0000 + 24 * k:#x} tag=tag{k}" for k in range(20))),
+     (20, 160), "0xffff8000000001c8"),
+    # Nothing but a free of something from before.
+    (dump("f 1 # t=7 at=0x1000"), (0, 0), "No block"),
+    # All refused.
+    ("a 1 5000\nr 1 6000\nf 1\n", (0, 0), "refused"),
+    ("a 1 1\n", (1, 1), "1 B"),
+])
+def test_odd_recordings_are_pages_too(
+        text: str, live: tuple[int, int], said: str, folder: Path) -> None:
+    options = ["--heap", "2K"] if not text.startswith(MARK) else []
+    made = make(write(folder / "odd", text), folder / "odd.html", *options)
+    make(folder / "odd", folder / "odd.svg", *options)
+    make(folder / "odd", folder / "odd.massif", *options)
+    subprocess.run(["ms_print", str(folder / "odd.massif")], capture_output=True, check=True)
+    with HeapPage(made, folder / "profile-odd") as page:
+        left, top, right, bottom = page.box()
+        page.hover(right - 2, bottom - 2)
+        page.value("document.getElementById('map-box').focus()")
+        for key in ("Home", "End", "+", "ArrowUp", "ArrowLeft", "ArrowRight", "-", "0", "End"):
+            page.press(key)
+        assert page.totals() == live
+        assert said in page.value("document.body.innerText")
+        assert page.complaints == []
+
+
 def test_a_million_operations_make_a_page_of_some_megabytes(folder: Path) -> None:
     source = random.Random(SEED)
     lines, live, dead = [], [], list(range(30_000))
@@ -451,11 +484,6 @@ def test_figures_of_a_session_are_those_of_its_live_blocks(folder: Path) -> None
         gaps = [behind[0] - before[0] - before[1] for before, behind in zip(edges, edges[1:])]
         assert (figures.free, figures.largest) == (sum(gaps), max(gaps)), f"seed {SEED}"
         assert figures.used == sum(size for _, size in live)
-
-
-def dump(*lines: str) -> str:
-    head = (MARK, "# heap 0x1000 0x9000 allocator bin")
-    return "".join(f"{line}\r\n" for line in (*head, *lines))
 
 
 def events_of(text: str, folder: Path, number: int | None = None) -> list[Event]:

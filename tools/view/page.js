@@ -88,16 +88,19 @@
   }
   const moment_at = (x) => last_at_most(bounds, x, MOMENTS + 1);
 
+  // An address can have more bits than a number here.
+  const bytes_on = (address, offset) => BigInt(address) + BigInt(Math.floor(offset));
+  const stretch_starts = header.stretches.map((stretch) => stretch[0]);
   function address_of(place) {
-    const at = last_at_most(header.stretches.map((stretch) => stretch[0]), place);
-    const [begin, length, address, size, folded] = header.stretches[at];
-    return address + (folded ? (place - begin) * size / length : place - begin);
+    const [begin, length, address, size, folded] =
+      header.stretches[last_at_most(stretch_starts, place)];
+    return bytes_on(address, folded ? (place - begin) * size / length : place - begin);
   }
 
   // ---- words
 
   const number = (value) => Math.round(value).toLocaleString("en-US");
-  const hex = (value) => "0x" + Math.floor(value).toString(16);
+  const hex = (address) => "0x" + BigInt(address).toString(16);
   function bytes(value) {
     const units = ["B", "KiB", "MiB", "GiB"];
     let unit = 0;
@@ -436,9 +439,9 @@
     for (const [place, length, address, , folded] of header.stretches) {
       if (folded) continue;
       const first = Math.max(0, Math.floor((view.low - place) / step) - 1) * step;
-      for (let at = Math.ceil((address + first) / step) * step; at <= address + length; at += step) {
-        if (at - address + place > view.high) break;
-        mark(at, place + at - address);
+      const ahead = Number(-BigInt(address) & BigInt(step - 1));
+      for (let at = first + ahead; at <= length && place + at <= view.high; at += step) {
+        mark(bytes_on(address, at), place + at);
       }
     }
   }
@@ -513,7 +516,7 @@
     box.dataset.id = lives.id[i];
     box.innerHTML = `<b>block ${lives.id[i]}</b>${tag_of(i) ? ` <span>tag</span> ${escaped(tag_of(i))}` : ""}<br>` +
       `${number(lives.size[i])} bytes <span>aligned to</span> ${number(2 ** lives.align[i])}<br>` +
-      `<span>at</span> ${hex(address)} <span>to</span> ${hex(address + lives.size[i])}<br>` +
+      `<span>at</span> ${hex(address)} <span>to</span> ${hex(bytes_on(address, lives.size[i]))}<br>` +
       `<span>${lives.resized[i] ? "resized by" : "since"}</span> ${what} ${number(lives.born[i])}` +
       (header.timed ? ` (${duration(times[lives.born[i]])})` : "") +
       (caller_of(i) ? ` <span>by</span> ${escaped(caller_of(i))}` : "") +
@@ -809,7 +812,7 @@
     const left = live_at(MOMENTS);
     const bytes_left = left.reduce((sum, i) => sum + lives.size[i], 0);
     const lines = [
-      `The heap lies from ${hex(start)} to ${hex(end)}, ${bytes(end - start)}.`,
+      `The heap lies from ${hex(start)} to ${hex(end)}, ${bytes(Number(BigInt(end) - BigInt(start)))}.`,
       `${number(MOMENTS)} ${what}s; most is live ${moment_words(header.peak_moment)}: ${number(header.peak)} bytes.`,
       `Fragmentation is worst ${moment_words(figures.moment[worst])}: ${percent(fragmentation(worst))} of ` +
         `${bytes(figures.free[worst])} free is outside the largest free block of ${bytes(figures.largest[worst])}.`,

@@ -113,9 +113,9 @@ def _header(history: History, lives: list[Life], columns: _Columns, key: str) ->
     return {
         "schema": 1, "moments": history.moments, "timed": history.times is not None,
         "played": history.recording.played, "complete": len(lives) == len(history.lives),
-        "heap": history.heap, "length": axis.length, "colour": key,
+        "heap": [hex(bound) for bound in history.heap], "length": axis.length, "colour": key,
         "peak": history.peak, "peak_moment": history.peak_moment,
-        "stretches": [(each.place, each.length, each.address, each.size, each.folded)
+        "stretches": [(each.place, each.length, hex(each.address), each.size, each.folded)
                       for each in axis.stretches],
         "tags": tags.list(), "callers": callers.list(),
     }
