@@ -107,15 +107,16 @@ def _notes(history: History) -> list[str]:
     if history.failures:
         notes.append(f"{len(history.failures):,} allocations were refused.")
     if recording.overwritten or recording.left_out:
-        notes.append(f"The device had overwritten {recording.overwritten:,} earlier events and left "
-                     f"out {recording.left_out:,}.")
+        notes.append(f"The device had overwritten {recording.overwritten:,} earlier events and "
+                     f"left out {recording.left_out:,}.")
     if recording.promised is not None and recording.promised != len(recording.events):
         notes.append(f"The dump says that it has {recording.promised:,} events, but "
                      f"{len(recording.events):,} are there.")
     if history.unknown_frees:
         notes.append(f"{history.unknown_frees:,} frees were of blocks from before the recording.")
     if history.unseen_frees:
-        notes.append(f"{history.unseen_frees:,} blocks were freed unseen: others came to lie there.")
+        notes.append(f"{history.unseen_frees:,} blocks were freed unseen: others came to lie "
+                     "there.")
     if not recording.played:
         notes.append("What no recorded block covers counts as free.")
     return notes

@@ -125,8 +125,9 @@ class _Drawing:
         said += f", tag {life.tag}" if life.tag else ""
         said += f", by {life.by}" if life.by else ""
         framed = " framed" if width > 4 and height > 3 else ""
-        return (f'<rect class="block{framed}" fill="{self.colours.of(life)}" x="{left:.3f}" y="{top:.3f}" '
-                f'width="{width:.3f}" height="{height:.3f}"><title>{escape(said)}</title></rect>')
+        return (f'<rect class="block{framed}" fill="{self.colours.of(life)}" '
+                f'x="{left:.3f}" y="{top:.3f}" width="{width:.3f}" height="{height:.3f}">'
+                f"<title>{escape(said)}</title></rect>")
 
     def _cells(self) -> Iterator[str]:
         """Runs of cells of the same colour and shade, each colour and shade a path."""
@@ -146,9 +147,10 @@ class _Drawing:
                 if here == look and column < columns:
                     continue
                 if look is not None:
+                    wide = (column - start) * _CELL
                     paths.setdefault(look, []).append(
-                        f"M{_LEFT + start * _CELL} {_MAP[0] + row * _CELL}h{(column - start) * _CELL}"
-                        f"v{_CELL}h{(start - column) * _CELL}z")
+                        f"M{_LEFT + start * _CELL} {_MAP[0] + row * _CELL}"
+                        f"h{wide}v{_CELL}h{-wide}z")
                 start, look = column, here
         for (colour, shade), runs in sorted(paths.items()):
             yield (f'<path class="cells" shape-rendering="crispEdges" fill="{colour}" '
@@ -218,8 +220,8 @@ class _Drawing:
                    f'width="{step * 0.8:.2f}" height="{height:.2f}"><title>{counts[number]} blocks '
                    f"of up to {human_size(1 << number)}</title></rect>")
             if index % (1 + len(classes) // 12) == 0:
-                yield _text(x + step * 0.4, _SIZES[1] + 15, human_size(1 << number).replace(" ", ""),
-                            "small middle")
+                label = human_size(1 << number).replace(" ", "")
+                yield _text(x + step * 0.4, _SIZES[1] + 15, label, "small middle")
         yield from self._legend((_LEFT + _RIGHT) / 2 + 40)
 
     def _legend(self, left: float) -> Iterator[str]:

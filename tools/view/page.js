@@ -313,7 +313,8 @@
       const from = Math.max(left, LEFT);
       const label = tag_of(i) || (lives.size[i] >= 1024 ? bytes(lives.size[i]) : "");
       if (height < 13 || !label || left + width - from < context.measureText(label).width + 10) continue;
-      context.fillStyle = "#fff";
+      const [r, g, b] = colour_of.palette[colour_of.classes[i]];
+      context.fillStyle = 0.3 * r + 0.59 * g + 0.11 * b > 140 ? "#10161d" : "#fff";
       context.fillText(label, from + 4, Math.min(top + height / 2 + 4, top + 16));
     }
     context.restore();
