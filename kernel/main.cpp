@@ -163,23 +163,34 @@ void start_mmu(const atags::MemoryMap& memory) {
 class Regions {
  public:
   explicit Regions(const atags::BootInfo& boot) {
-    add("spin table", {.start = 0, .end = kBoard.stub_end});
-    for (const Range& range : boot.reserved) add("boot tags", range);
+    std::uint64_t told = kBoard.stub_end;  // Of page 0.
+    add("spin table", {.start = 0, .end = told}, kPage0);
+    for (const Range& range : boot.reserved) {
+      const bool low = range.start < PageTables::kPageBytes;
+      add("boot tags", range, low ? kPage0 : std::string_view());
+      if (low) told = std::max(told, range.end);
+    }
+    add("page 0", {.start = told, .end = PageTables::kPageBytes}, kPage0);
     add("kernel text", text_range());
     add("kernel constants", rodata_range());
     add("kernel data", data_range());
-    add("kernel stacks", stacks_range());
+    add("kernel stacks", stacks_range(), "guard pages");
     add("initrd", boot.initrd);
-    add("peripherals", {.start = kBoard.peripherals, .end = kBoard.peripherals_end});
+    add("peripherals", {.start = kBoard.peripherals, .end = kBoard.peripherals_end},
+        "device registers");
   }
   [[nodiscard]] std::span<const shell::Region> all() const { return regions_; }
 
  private:
-  void add(std::string_view name, Range range) {
+  static constexpr std::string_view kPage0 = "page 0, unmapped";
+
+  void add(std::string_view name, Range range, std::string_view unreadable = {}) {
     // A list that is too short would only hide a line of `memmap`.
-    if (!range.empty()) (void)regions_.push_back({.name = name, .range = range});
+    if (!range.empty()) {
+      (void)regions_.push_back({.name = name, .range = range, .unreadable = unreadable});
+    }
   }
-  StaticVector<shell::Region, atags::kMaxBootReserved + 8> regions_;
+  StaticVector<shell::Region, atags::kMaxBootReserved + 9> regions_;
 };
 
 class Machine final : public shell::Platform {

@@ -52,7 +52,7 @@ class Arguments {
     std::string_view word;
   };
 
-  static constexpr std::size_t kMaxOptions = 8;
+  static constexpr std::size_t kMaxOptions = 12;
 
   /// `words` without the command's name. They must outlive the arguments. From the
   /// positional argument of number `command_at` on, if that is not 0, all words are

@@ -17,10 +17,12 @@
 
 namespace heapscope::shell {
 
-/// A named part of memory, for `memmap`.
+/// A named part of memory.
 struct Region {
   std::string_view name;
   Range range;
+  /// Why it, or what part of it, cannot be read; empty where all of it can.
+  std::string_view unreadable = {};
 };
 
 /// References only: whoever makes it keeps the parts alive.

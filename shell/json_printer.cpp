@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 void JsonPrinter::begin(std::string_view command) {
   command_ = command;
-  begun_ = failed_ = comma_ = in_list_ = in_item_ = false;
+  begun_ = failed_ = comma_ = in_list_ = in_item_ = groups_ = false;
 }
 
 void JsonPrinter::head(int status) {
@@ -135,10 +135,43 @@ void JsonPrinter::begin_cells(std::string_view cells_name, const CellGrid& grid)
 
 void JsonPrinter::cell(const Cell& cell) {
   separate();
-  format(out_, "{}", cell.permille);
+  format(out_, "{}", groups_ ? cell.group : cell.permille);
 }
 
-void JsonPrinter::end_cells() { end_list(); }
+void JsonPrinter::end_cells() {
+  groups_ = false;
+  end_list();
+}
+
+bool JsonPrinter::begin_groups(std::string_view groups_name) {
+  begin_list(groups_name, {});
+  return groups_ = true;
+}
+
+void JsonPrinter::begin_frames(std::string_view frames_name) { begin_list(frames_name, {}); }
+
+/// Written at once, so that no command is given up in its middle.
+void JsonPrinter::frame(const LiveFrame& frame) {
+  begin_item();
+  field("frame", Value::count(frame.number));
+  field("used_bytes", Value::count(frame.used_bytes));
+  field("live_blocks", Value::count(frame.live_blocks));
+  field("heap_changed", Value::boolean(frame.heap_changed));
+  field("changed_meanwhile", Value::boolean(frame.changed_meanwhile));
+  name("changes");
+  out_.write("[");
+  comma_ = false;
+  for (std::size_t i = 0; i < frame.cells.size(); ++i) {
+    const Cell& cell = frame.cells[i];
+    if (cell == frame.shown[i]) continue;
+    separate();
+    format(out_, "{{\"cell\":{},\"permille\":{},\"group\":{}}}", i, cell.permille, cell.group);
+    frame.shown[i] = cell;
+  }
+  out_.write("]");
+  comma_ = true;
+  end_item();
+}
 
 void JsonPrinter::line(std::string_view line_name, std::string_view line_text) {
   field(line_name, Value::text(line_text));

@@ -25,6 +25,10 @@ class JsonPrinter final : public ReplyPrinter {
   void begin_cells(std::string_view name, const CellGrid& grid) override;
   void cell(const Cell& cell) override;
   void end_cells() override;
+  [[nodiscard]] bool begin_groups(std::string_view name) override;
+  void begin_frames(std::string_view name) override;
+  void frame(const LiveFrame& frame) override;
+  void end_frames() override { end_list(); }
   void line(std::string_view name, std::string_view text) override;
   void nested_failed(int status) override;
 
@@ -47,6 +51,7 @@ class JsonPrinter final : public ReplyPrinter {
   // What of a list is open, for give_up(): no list lies in another's item.
   bool in_list_ = false;
   bool in_item_ = false;
+  bool groups_ = false;  // Cells are shown by their groups.
 };
 
 }  // namespace heapscope::shell

@@ -13,7 +13,8 @@ void Output::write(std::string_view text) {
     const std::size_t end = text.find('\n');
     if (end != 0) {
       console_.write(text.substr(0, end));
-      column_ += columns_of(text.substr(0, end));
+      // Escape sequences come alone, and take no room on a screen.
+      if (text.front() != '\x1b') column_ += columns_of(text.substr(0, end));
     }
     if (end == std::string_view::npos) return;
     console_.write(line_end_);

@@ -2,6 +2,7 @@
 #include "shell/plain_printer.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "shell/human_size.hpp"
 #include "shell/utf8.hpp"
@@ -19,13 +20,34 @@ constexpr std::string_view kNormal = "\x1b[0m";
 
 /// From empty to full; the ends stand for exactly empty and exactly full.
 constexpr std::string_view kShades = ".:-=+*%#";
+constexpr std::string_view kShadesLegend =
+    ". free  :-=+*% part full, from nearly empty to nearly full  # full  m metadata";
+
+/// Of cells; each is easy to read on a dark and on a light ground.
+constexpr std::array<std::string_view, 8> kColours{"\x1b[36m",   "\x1b[32m",   "\x1b[35m",
+                                                   "\x1b[31m",   "\x1b[7;36m", "\x1b[7;32m",
+                                                   "\x1b[7;35m", "\x1b[7;31m"};
+/// Before the cells of each row.
+constexpr std::size_t kAddressColumns = 12;
+/// What a frame on a screen sends for cells at most, beside its state.
+constexpr std::size_t kCellsBytes = 1700;
+/// More than a cell takes: the cursor's way, a colour's end and beginning, the mark.
+constexpr std::size_t kCellBytes = 24;
 
 constexpr char shade(const Cell& cell) {
-  if (cell.metadata) return 'm';
+  if (cell.mark != '\0') return cell.mark;
   if (cell.permille == 0) return kShades.front();
   if (cell.permille >= 1000) return kShades.back();
   const std::size_t between = kShades.size() - 2;
   return kShades[1 + cell.permille * between / 1000];
+}
+
+constexpr std::string_view colour_of(const Cell& cell, Colouring colouring) {
+  if (colouring == Colouring::group) {
+    return cell.group == 0 ? std::string_view() : kColours[(cell.group - 1U) % kColours.size()];
+  }
+  if (cell.permille == 0 || cell.mark != '\0') return {};
+  return kColours[std::min<std::size_t>(cell.permille, 999) * 4 / 1000];
 }
 
 /// Text from outside may hold bytes that a terminal would obey.
@@ -82,7 +104,7 @@ void write_value(TextSink& out, const Value& value) {
 }  // namespace
 
 void PlainPrinter::begin(std::string_view) {
-  out_.open();
+  out_.begin();
   place_ = Place::top;
   first_ = true;
 }
@@ -239,22 +261,123 @@ void PlainPrinter::begin_cells(std::string_view, const CellGrid& grid) {
   field("cell_bytes", Value::bytes(grid.cell_bytes));
   grid_ = grid;
   cells_ = 0;
+  picture_row_ = out_.lines();
+}
+
+void PlainPrinter::begin_row(const CellGrid& grid, std::size_t cell) {
+  format(out_, "{:#010x}  ", grid.start + cell * grid.cell_bytes);
+}
+
+/// The colour stays on until a cell has another one.
+void PlainPrinter::draw(const CellGrid& grid, const Cell& cell) {
+  const std::string_view colour =
+      style_.colour ? colour_of(cell, grid.colouring) : std::string_view();
+  if (colour != cell_colour_) {
+    end_colour();
+    cell_colour_ = colour;
+    if (!colour.empty()) out_.write(colour);
+  }
+  const char mark = shade(cell);
+  out_.write({&mark, 1});
+}
+
+void PlainPrinter::end_colour() {
+  if (!cell_colour_.empty()) out_.write(kNormal);
+  cell_colour_ = {};
 }
 
 void PlainPrinter::cell(const Cell& cell) {
   if (cells_ % grid_.columns == 0) {
+    end_colour();
     if (cells_ > 0) out_.write("\n");
-    format(out_, "{:#010x}  ", grid_.start + cells_ * grid_.cell_bytes);
+    begin_row(grid_, cells_);
   }
-  const char c = shade(cell);
-  out_.write({&c, 1});
+  draw(grid_, cell);
   ++cells_;
 }
 
 void PlainPrinter::end_cells() {
-  format(out_, "\n{} free  {} part full, from nearly empty to nearly full  {} full  m metadata\n",
-         kShades.substr(0, 1), kShades.substr(1, kShades.size() - 2),
-         kShades.substr(kShades.size() - 1));
+  end_colour();
+  out_.write("\n");
+  wrapped(grid_.legend.empty() ? kShadesLegend : grid_.legend, 0);
+  out_.write("\n");
+  status_row_ = out_.lines();
+}
+
+void PlainPrinter::frame(const LiveFrame& frame) {
+  if (style_.rows != 0) {
+    frame_on_screen(frame);
+  } else {
+    frame_by_rows(frame);
+  }
+}
+
+/// Every row with a cell that changed, behind its address, and a line about the heap.
+void PlainPrinter::frame_by_rows(const LiveFrame& frame) {
+  const std::size_t columns = frame.grid.columns;
+  for (std::size_t row = 0; row < frame.cells.size(); row += columns) {
+    const auto cells = frame.cells.subspan(row, std::min(columns, frame.cells.size() - row));
+    const auto shown = frame.shown.subspan(row, cells.size());
+    if (std::ranges::equal(cells, shown)) continue;
+    begin_row(frame.grid, row);
+    for (const Cell& cell : cells) draw(frame.grid, cell);
+    end_colour();
+    out_.write("\n");
+    std::ranges::copy(cells, shown.begin());
+  }
+  frame_state(frame, 0);
+  out_.write("\n");
+}
+
+/// Draws the cells that changed over those of the screen, as many as may be sent at
+/// once, and what is said of the heap below the picture.
+void PlainPrinter::frame_on_screen(const LiveFrame& frame) {
+  const std::size_t limit = out_.bytes() + kCellsBytes;
+  const std::size_t count = frame.cells.size();
+  const std::size_t columns = frame.grid.columns;
+  std::size_t cursor = count;  // The cell that it stands at.
+  std::size_t behind = 0;
+  std::size_t next = *frame.next;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = (*frame.next + i) % count;
+    const Cell& cell = frame.cells[at];
+    if (cell == frame.shown[at]) continue;
+    if (behind > 0 || out_.bytes() + kCellBytes > limit) {
+      if (behind++ == 0) next = at;
+      continue;
+    }
+    if (cursor != at) {
+      format(out_, "\x1b[{};{}H", picture_row_ + 1 + at / columns,
+             kAddressColumns + 1 + at % columns);
+    }
+    draw(frame.grid, cell);
+    frame.shown[at] = cell;
+    cursor = (at + 1) % columns == 0 ? count : at + 1;
+  }
+  *frame.next = next;
+  end_colour();
+  format(out_, "\x1b[{}H", status_row_ + 1);
+  frame_state(frame, behind);
+  out_.write("\x1b[K");
+}
+
+void PlainPrinter::frame_state(const LiveFrame& frame, std::size_t behind) {
+  FixedText<200> text;
+  format(text, "frame {}  {} bytes in {} blocks", frame.number, frame.used_bytes,
+         frame.live_blocks);
+  if (behind > 0) format(text, "  {} cells behind", behind);
+  if (frame.changed_meanwhile) {
+    text.write("  changing");
+  } else if (frame.heap_changed) {
+    text.write("  changed");
+  }
+  if (!frame.groups.empty()) format(text, "  {}", frame.groups);
+  text.shorten(bytes_in(text.view(), style_.columns - 1));
+  out_.write(text.view());
+}
+
+void PlainPrinter::end_frames() {
+  if (style_.rows != 0) out_.write("\n");
 }
 
 void PlainPrinter::line(std::string_view, std::string_view text) {
@@ -314,7 +437,10 @@ void PlainPrinter::page_list_field(const Value& value) {
 
 void PlainPrinter::progress(std::string_view text) { format(out_, "{}\n", text); }
 
-void PlainPrinter::give_up() { place_ = Place::top; }
+void PlainPrinter::give_up() {
+  end_colour();
+  place_ = Place::top;
+}
 
 void PlainPrinter::unknown_command(std::string_view name) {
   out_.write("unknown command: ");

@@ -2,6 +2,8 @@
 // most 80 columns wherever the data allows it.
 #pragma once
 
+#include <algorithm>
+
 #include "base/text_sink.hpp"
 #include "shell/reply.hpp"
 
@@ -12,7 +14,8 @@ class PlainPrinter final : public ReplyPrinter {
   /// How it is to look.
   struct Style {
     std::size_t columns = 80;  ///< That fields and lists are wrapped to; 40 at least.
-    bool colour = false;       ///< Escape sequences set off headings and errors.
+    std::size_t rows = 0;      ///< Of a screen that may be drawn over.
+    bool colour = false;       ///< Escape sequences set off headings, errors and cells.
   };
 
   explicit PlainPrinter(TextSink& out) : out_(out) {}
@@ -35,6 +38,11 @@ class PlainPrinter final : public ReplyPrinter {
   void begin_cells(std::string_view name, const CellGrid& grid) override;
   void cell(const Cell& cell) override;
   void end_cells() override;
+  [[nodiscard]] Room room() const override {
+    return {.columns = style_.columns, .rows = style_.rows};
+  }
+  void frame(const LiveFrame& frame) override;
+  void end_frames() override;
   void line(std::string_view name, std::string_view text) override;
   void heading(std::string_view text, std::string_view lead) override;
   void nested_failed(int) override {}
@@ -47,14 +55,26 @@ class PlainPrinter final : public ReplyPrinter {
    public:
     explicit Gate(TextSink& out) : out_(out) {}
     void write(std::string_view text) override {
-      if (!closed_) out_.write(text);
+      if (closed_) return;
+      lines_ += static_cast<std::size_t>(std::ranges::count(text, '\n'));
+      bytes_ += text.size();
+      out_.write(text);
     }
     void close() { closed_ = true; }
     void open() { closed_ = false; }
+    /// Forgets what was let through before.
+    void begin() {
+      open();
+      lines_ = bytes_ = 0;
+    }
+    [[nodiscard]] std::size_t lines() const { return lines_; }
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
    private:
     TextSink& out_;
     bool closed_ = false;
+    std::size_t lines_ = 0;
+    std::size_t bytes_ = 0;
   };
   using Text = FixedText<4200>;  // A command line of 1024 bytes, each shown as \\xNN.
 
@@ -73,6 +93,12 @@ class PlainPrinter final : public ReplyPrinter {
   void words(std::span<const std::uint32_t> words);
   void wrapped(std::string_view text, std::size_t indent);
   void in_style(std::string_view sequence, std::string_view text);
+  void draw(const CellGrid& grid, const Cell& cell);
+  void end_colour();
+  void begin_row(const CellGrid& grid, std::size_t cell);
+  void frame_on_screen(const LiveFrame& frame);
+  void frame_by_rows(const LiveFrame& frame);
+  void frame_state(const LiveFrame& frame, std::size_t behind);
 
   Gate out_;
   Style style_;
@@ -86,6 +112,9 @@ class PlainPrinter final : public ReplyPrinter {
   std::size_t column_ = 0;  // Of the screen, while an item is written.
   CellGrid grid_;
   std::size_t cells_ = 0;
+  std::string_view cell_colour_;  // That the last cell was drawn in.
+  std::size_t picture_row_ = 0;   // Lines of the answer above the picture.
+  std::size_t status_row_ = 0;    // Lines of the answer above the state of a frame.
 };
 
 }  // namespace heapscope::shell

@@ -80,18 +80,48 @@ struct Column {
   bool right = false;
 };
 
+/// What the colours of a picture stand for, where there are colours.
+enum class Colouring : std::uint8_t { fullness, group };
+
 /// A picture of a range of memory: cells of `cell_bytes` from `start` on,
 /// `columns` to a row.
 struct CellGrid {
   std::uint64_t start = 0;
   std::uint64_t cell_bytes = 0;
   std::size_t columns = 0;
+  Colouring colouring = Colouring::fullness;
+  std::string_view legend = {};  ///< What the marks mean; empty: the shades are explained.
 };
 
-/// One cell: how full it is, and whether all of it is the allocator's records.
+/// One cell of a picture.
 struct Cell {
-  std::uint32_t permille = 0;
-  bool metadata = false;
+  std::uint16_t permille = 0;  ///< How full it is.
+  std::uint8_t group = 0;      ///< What most of it belongs to; 0 for nothing in particular.
+  char mark = '\0';            ///< Shown in place of the shade, where there is one.
+
+  friend constexpr bool operator==(const Cell&, const Cell&) = default;
+};
+
+/// The next look at a picture that is drawn again and again.
+struct LiveFrame {
+  CellGrid grid;
+  std::uint64_t number = 0;     ///< From 1 on.
+  std::span<const Cell> cells;  ///< The picture as it is now.
+  /// As it is shown: whoever shows a cell notes it here. What a frame has no room for
+  /// stays different, and is shown by one of the next.
+  std::span<Cell> shown;
+  std::size_t* next = nullptr;  ///< The cell to begin with, so that each has its turn.
+  std::uint64_t used_bytes = 0;
+  std::uint64_t live_blocks = 0;
+  bool heap_changed = false;       ///< Since the frame before.
+  bool changed_meanwhile = false;  ///< While this frame was made.
+  std::string_view groups = {};    ///< What the groups are, in few words.
+};
+
+/// How much room there is to show something.
+struct Room {
+  std::size_t columns = 80;
+  std::size_t rows = 0;  ///< Of a screen that can be drawn over; 0 where there is none.
 };
 
 /// Receives one command's answer, in order. The first field, list or picture
@@ -111,6 +141,15 @@ class Reply {
   virtual void begin_cells(std::string_view name, const CellGrid& grid) = 0;
   virtual void cell(const Cell& cell) = 0;
   virtual void end_cells() = 0;
+  /// The group of each cell of the same picture, by cell() and end_cells(), for those who
+  /// have not seen them in it; false where nobody wants them.
+  [[nodiscard]] virtual bool begin_groups(std::string_view /*name*/) { return false; }
+
+  [[nodiscard]] virtual Room room() const { return {}; }
+  /// The picture that was just shown goes on in frames, of which each shows what differs.
+  virtual void begin_frames(std::string_view /*name*/) {}
+  virtual void frame(const LiveFrame& /*frame*/) {}
+  virtual void end_frames() {}
 
   /// The answer is one text, shown as it is; for scripts it is a field.
   virtual void line(std::string_view name, std::string_view text) = 0;

@@ -227,7 +227,9 @@ void Shell::finish_line() {
   const bool framed = split_frame(line_.text()).line.data() != line_.text().data();
   if (mode_ != Mode::json && !framed && !collecting_) environment_.history.add(line_.text());
   if (mode_ == Mode::terminal && !framed) {
-    plain_.set_style({.columns = std::max(editor_.columns(), kFewestColumns), .colour = true});
+    plain_.set_style({.columns = std::max(editor_.columns(), kFewestColumns),
+                      .rows = editor_.rows(),
+                      .colour = true});
     if (!console_.has_input()) output_.allow_rows(editor_.rows() - 1, editor_.columns());
   }
   accept_line(line_.text(), line_.too_long());
@@ -360,8 +362,8 @@ void Shell::end_frame(std::string_view tag, int status) {
 
 void Shell::break_off(std::string_view message) {
   output_.allow_rows(0, 0);
+  if (answering_ != nullptr) answering_->give_up();
   if (mode_ == Mode::json && answering_ != nullptr) {
-    answering_->give_up();
     if (answering_->begun()) {
       (void)answering_->problem("panic", "{}", message);
     } else {

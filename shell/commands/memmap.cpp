@@ -1,8 +1,8 @@
 // `memmap`: what lies where in memory.
-#include <algorithm>
 #include <array>
 
 #include "shell/command.hpp"
+#include "shell/memory_regions.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -38,38 +38,6 @@ constexpr std::array kRegionColumns{
     Column{.name = "what"},
 };
 
-using Regions = StaticVector<Region, 128>;
-
-/// Adds a region in its place by address. What does not fit is not shown.
-void add(Regions& regions, std::string_view name, Range range) {
-  if (range.empty()) return;
-  const auto after = std::ranges::find_if(
-      regions, [&](const Region& other) { return other.range.start > range.start; });
-  (void)regions.insert(static_cast<std::size_t>(after - regions.begin()),
-                       {.name = name, .range = range});
-}
-
-Regions collect(const Environment& environment) {
-  Regions regions;
-  for (const Region& region : environment.regions) add(regions, region.name, region.range);
-  const HeapPlan& plan = environment.setup.plan();
-  add(regions, "heap", plan.heap);
-  add(regions, "handles", plan.handles);
-  const Range records = environment.setup.records();
-  add(regions, "records", records);
-  for (const Range& range : environment.memory.free) {
-    if (!range.contains(plan.heap.start)) {
-      add(regions, "free", range);
-      continue;
-    }
-    add(regions, "free", {.start = range.start, .end = plan.heap.start});
-    add(regions, "free", {.start = plan.heap.end, .end = plan.handles.start});
-    const std::uint64_t end = range.contains(records.start) ? records.start : range.end;
-    add(regions, "free", {.start = plan.handles.end, .end = end});
-  }
-  return regions;
-}
-
 void show_range(Reply& reply, Range range) {
   reply.field("start", Value::address(range.start));
   reply.field("end", Value::address(range.end));
@@ -86,7 +54,7 @@ int run(Context& context, const Arguments&) {
   }
   reply.end_list();
   reply.begin_list("regions", kRegionColumns);
-  for (const Region& region : collect(context.environment)) {
+  for (const Region& region : memory_regions(context.environment)) {
     reply.begin_item();
     show_range(reply, region.range);
     reply.field("what", Value::text(region.name));

@@ -58,9 +58,9 @@ const std::vector<std::function<void(Reply&)>> kSteps{
     [](Reply& reply) {
       reply.begin_cells("cells", {.start = 0x1000, .cell_bytes = 8, .columns = 2});
     },
-    [](Reply& reply) { reply.cell({.permille = 1000, .metadata = false}); },
-    [](Reply& reply) { reply.cell({.permille = 0, .metadata = false}); },
-    [](Reply& reply) { reply.cell({.permille = 500, .metadata = false}); },
+    [](Reply& reply) { reply.cell({.permille = 1000}); },
+    [](Reply& reply) { reply.cell({.permille = 0}); },
+    [](Reply& reply) { reply.cell({.permille = 500}); },
     [](Reply& reply) { reply.end_cells(); },
     [](Reply& reply) { reply.begin_list("list", {}); },
     [](Reply& reply) { reply.begin_item(); },
