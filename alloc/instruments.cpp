@@ -22,6 +22,7 @@ bool Instruments::record_origins(bool on) {
   }
   if (!origins_.clear_some()) return false;
   recording_ = origins_.has_storage();
+  if (recording_) ++recordings_;
   return true;
 }
 

@@ -32,6 +32,8 @@ class Instruments {
   [[nodiscard, gnu::cold]] bool record_origins(bool on);
   [[nodiscard]] bool recording() const { return recording_; }
   [[nodiscard]] const OriginTable& origins() const { return origins_; }
+  /// How often the recording was switched on: between two such times nothing is known.
+  [[nodiscard]] std::uint32_t recordings() const { return recordings_; }
   /// Calls that were recorded since the storage was given: the sequence of the last one.
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
 
@@ -78,6 +80,7 @@ class Instruments {
   OriginTable origins_;
   TraceRing trace_;
   std::uint64_t sequence_ = 0;
+  std::uint32_t recordings_ = 0;
   bool recording_ = false;
   bool measuring_ = false;
   Tracing tracing_ = Tracing::off;

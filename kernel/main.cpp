@@ -214,7 +214,7 @@ class Machine final : public shell::Platform {
   bool write_caller(TextSink& out, alloc::CallPath path, std::size_t number) const override {
     if (number >= kPathCallers || callers_of(path)[number] == 0) return false;
     // A return address is that of the instruction behind the call.
-    write_symbol(out, callers_of(path)[number] - 4);
+    write_symbol_name(out, callers_of(path)[number] - 4);
     return true;
   }
   shell::Counts counts() override {

@@ -47,9 +47,8 @@ void write_name(TextSink& out, const Symbol& symbol) {
   for (const unsigned char* at = symbol_names + symbol.name; *at != 0; ++at) write_byte(out, *at);
 }
 
-}  // namespace
-
-void write_symbol(TextSink& out, std::uint64_t address) {
+/// False where there is none: then the bare address is written.
+bool write_place(TextSink& out, std::uint64_t address) {
   const Range text = text_range();
   const std::span<const Symbol> all(symbol_table, symbol_table_end);
   const std::uint64_t offset = address - text.start;
@@ -57,11 +56,20 @@ void write_symbol(TextSink& out, std::uint64_t address) {
       std::ranges::upper_bound(all, offset / kInstructionBytes, {}, &Symbol::instruction);
   if (!text.contains(address) || after == all.begin()) {
     format(out, "{:#x}", address);
-    return;
+    return false;
   }
   const Symbol& symbol = *(after - 1);
   write_name(out, symbol);
-  format(out, "+{:#x} ({:#x})", offset - symbol.instruction * kInstructionBytes, address);
+  format(out, "+{:#x}", offset - symbol.instruction * kInstructionBytes);
+  return true;
 }
+
+}  // namespace
+
+void write_symbol(TextSink& out, std::uint64_t address) {
+  if (write_place(out, address)) format(out, " ({:#x})", address);
+}
+
+void write_symbol_name(TextSink& out, std::uint64_t address) { (void)write_place(out, address); }
 
 }  // namespace heapscope::kernel

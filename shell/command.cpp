@@ -25,6 +25,24 @@ const CommandRecord* find_command(std::string_view name) {
 
 bool Context::interrupted() { return shell.interrupted(); }
 
+OptionWord read_option(std::span<const OptionRecord> options, std::string_view word) {
+  OptionWord found;
+  const bool is_long = word.starts_with("--");
+  std::string_view name = word.substr(is_long ? 2 : 1, is_long ? std::string_view::npos : 1);
+  if (is_long) {
+    const std::size_t equals = name.find('=');
+    if (equals != std::string_view::npos) found.value = name.substr(equals + 1);
+    name = name.substr(0, equals);
+  } else if (word.size() > 2) {
+    found.value = word.substr(2);
+  }
+  for (const OptionRecord& option : options) {
+    const bool named = is_long ? !name.empty() && option.word == name : option.letter == name[0];
+    if (named) found.option = &option;
+  }
+  return found;
+}
+
 std::optional<std::string_view> Arguments::value_of(char letter) const {
   for (const Given& given : given_) {
     if (given.letter == letter) return given.value;
@@ -42,9 +60,7 @@ Result<Arguments, Arguments::Error> Arguments::parse(std::span<const std::string
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string_view word = words[i];
     options_over = options_over || (command_at != 0 && arguments.size() >= command_at);
-    const bool option =
-        !options_over && word.size() > 1 && word[0] == '-' && !(word[1] >= '0' && word[1] <= '9');
-    if (!option) {
+    if (options_over || !is_option(word)) {
       if (!arguments.positional_.push_back(word)) break;
       continue;
     }
@@ -52,18 +68,21 @@ Result<Arguments, Arguments::Error> Arguments::parse(std::span<const std::string
       options_over = true;
       continue;
     }
-    const auto known = std::ranges::find(options, word[1], &OptionRecord::letter);
-    if (known == options.end()) return fail(Error{Error::Kind::unknown_option, word});
-    if (arguments.has(word[1])) return fail(Error{Error::Kind::repeated_option, word});
-    std::string_view value = word.substr(2);
-    if (known->value_name.empty()) {
-      if (!value.empty()) return fail(Error{Error::Kind::unknown_option, word});
-    } else if (value.empty()) {
+    if (word == kOneLine) {
+      arguments.one_line_ = true;
+      continue;
+    }
+    auto [option, value] = read_option(options, word);
+    if (option == nullptr) return fail(Error{Error::Kind::unknown_option, word});
+    if (arguments.has(option->letter)) return fail(Error{Error::Kind::repeated_option, word});
+    if (option->value_name.empty()) {
+      if (value) return fail(Error{Error::Kind::unknown_option, word});
+    } else if (!value) {
       if (i + 1 == words.size()) return fail(Error{Error::Kind::missing_value, word});
       value = words[++i];
     }
     // A command has fewer options than there is room for, each at most once.
-    if (!arguments.given_.push_back({.letter = word[1], .value = value})) break;
+    if (!arguments.given_.push_back({.letter = option->letter, .value = value.value_or("")})) break;
   }
   return result;
 }

@@ -33,13 +33,27 @@ struct Completes {
   std::span<const std::string_view> values = {};
 };
 
-/// An option of one letter, with a value where `value_name` is not empty.
+/// An option, "-t TAG" or "--tag TAG", with a value where `value_name` is not empty.
 struct OptionRecord {
   char letter = '\0';
+  std::string_view word = {};  ///< The long name, without dashes; empty where it has none.
   std::string_view value_name;
   std::string_view help;
   Completes completes = {};  ///< What the value stands for.
 };
+
+/// Whether a word is an option and no number, as -1 is.
+[[nodiscard]] constexpr bool is_option(std::string_view word) {
+  return word.size() > 1 && word[0] == '-' && !(word[1] >= '0' && word[1] <= '9');
+}
+
+/// The option that a word is, and the value where it stands in the same word: "-tTAG" or
+/// "--tag=TAG".
+struct OptionWord {
+  const OptionRecord* option = nullptr;  ///< Null where there is none of that name.
+  std::optional<std::string_view> value = std::nullopt;
+};
+[[nodiscard]] OptionWord read_option(std::span<const OptionRecord> options, std::string_view word);
 
 /// The words of a command, sorted into options and positional arguments.
 /// `--` ends the options; a `-` before a digit is no option.
@@ -67,6 +81,9 @@ class Arguments {
   [[nodiscard]] std::span<const std::string_view> positional() const { return positional_; }
 
   [[nodiscard]] bool has(char letter) const { return value_of(letter).has_value(); }
+  /// Whether the reply is to be one line of text, which every command can be asked for.
+  [[nodiscard]] bool one_line() const { return one_line_; }
+  static constexpr std::string_view kOneLine = "--one-line";
   /// The option's value, empty for one that takes none; nothing if not given.
   [[nodiscard]] std::optional<std::string_view> value_of(char letter) const;
 
@@ -77,6 +94,7 @@ class Arguments {
   };
   StaticVector<std::string_view, kMaxWords> positional_;
   StaticVector<Given, kMaxOptions> given_;
+  bool one_line_ = false;
 };
 
 /// What a command works with while it runs.

@@ -79,15 +79,6 @@ const CommandRecord* next_command(const Shell& shell, std::string_view name) {
   return next;
 }
 
-bool is_option(std::string_view word) {
-  return word.size() > 1 && word[0] == '-' && !(word[1] >= '0' && word[1] <= '9');
-}
-
-const OptionRecord* option_of(const CommandRecord& command, std::string_view word) {
-  const auto found = std::ranges::find(command.options, word[1], &OptionRecord::letter);
-  return found == command.options.end() ? nullptr : &*found;
-}
-
 Completes completes_of(const CommandRecord& command, std::size_t argument) {
   if (argument >= command.max_arguments || command.arguments.empty()) return {};
   return command.arguments[std::min(argument, command.arguments.size() - 1)];
@@ -148,9 +139,10 @@ Completion::Point Completion::argument_point(std::span<const std::string_view> w
     if (awaiting != nullptr) {
       awaiting = nullptr;
     } else if (is_option(words[i])) {
-      const OptionRecord* option = option_of(*command, words[i]);
-      const bool apart = option != nullptr && !option->value_name.empty() && words[i].size() == 2;
-      awaiting = apart ? option : nullptr;
+      const OptionWord option = read_option(command->options, words[i]);
+      const bool apart =
+          option.option != nullptr && !option.option->value_name.empty() && !option.value;
+      awaiting = apart ? option.option : nullptr;
     } else if (completes_of(*command, point.argument).kind == Completes::Kind::command) {
       return argument_point(words.subspan(i), typed);
     } else {
@@ -160,7 +152,8 @@ Completion::Point Completion::argument_point(std::span<const std::string_view> w
   if (awaiting != nullptr) {
     point.value_of = awaiting;
     point.completes = awaiting->completes;
-  } else if (typed.starts_with('-') && !command->options.empty()) {
+  } else if (typed.starts_with(command->options.empty() ? "--" : "-") &&
+             !command->takes_words_as_they_are) {
     point.option = true;
   } else {
     point.completes = completes_of(*command, point.argument);
@@ -198,11 +191,19 @@ void Completion::list_commands(std::string_view typed, Candidates& candidates) c
 }
 
 void Completion::list_options(const Point& point, Candidates& candidates) const {
+  const bool is_long = point.typed.starts_with("--");
   for (const OptionRecord& option : point.command->options) {
-    FixedText<2> word;
-    format(word, "-{}", option.letter);
+    FixedText<32> word;
+    if (is_long && !option.word.empty()) {
+      format(word, "--{}", option.word);
+    } else {
+      format(word, "-{}", option.letter);
+    }
     if (!offer(point.typed, candidates, word.view(), option.help)) return;
   }
+  if (!is_long) return;
+  if (!offer(point.typed, candidates, Arguments::kOneLine, "the reply as one line")) return;
+  (void)offer(point.typed, candidates, "--help", "a page about the command");
 }
 
 void Completion::list_blocks(std::string_view typed, Candidates& candidates) const {

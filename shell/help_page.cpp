@@ -7,7 +7,7 @@ namespace heapscope::shell {
 namespace {
 
 constexpr std::array kOptionColumns{
-    Column{.name = "option", .width = 13},
+    Column{.name = "option", .width = 18},
     Column{.name = "help"},
 };
 constexpr std::array kExampleColumns{Column{.name = "example"}};
@@ -17,9 +17,10 @@ void list_options(Reply& reply, std::span<const OptionRecord> options) {
   reply.heading("OPTIONS");
   reply.begin_list("options", kOptionColumns);
   for (const OptionRecord& option : options) {
-    FixedText<32> shown;
-    format(shown, "-{}{}{}", option.letter, option.value_name.empty() ? "" : " ",
-           option.value_name);
+    FixedText<64> shown;
+    format(shown, "-{}", option.letter);
+    if (!option.word.empty()) format(shown, ", --{}", option.word);
+    if (!option.value_name.empty()) format(shown, " {}", option.value_name);
     reply.begin_item();
     reply.field("option", Value::text(shown.view()));
     reply.field("help", Value::text(option.help));

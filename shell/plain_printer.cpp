@@ -5,6 +5,7 @@
 #include <array>
 
 #include "shell/human_size.hpp"
+#include "shell/printed_value.hpp"
 #include "shell/utf8.hpp"
 
 namespace heapscope::shell {
@@ -18,8 +19,6 @@ constexpr std::string_view kBold = "\x1b[1m";
 constexpr std::string_view kRed = "\x1b[31m";
 constexpr std::string_view kNormal = "\x1b[0m";
 
-/// From empty to full; the ends stand for exactly empty and exactly full.
-constexpr std::string_view kShades = ".:-=+*%#";
 constexpr std::string_view kShadesLegend =
     ". free  :-=+*% part full, from nearly empty to nearly full  # full  m metadata";
 
@@ -34,33 +33,12 @@ constexpr std::size_t kCellsBytes = 1700;
 /// More than a cell takes: the cursor's way, a colour's end and beginning, the mark.
 constexpr std::size_t kCellBytes = 24;
 
-constexpr char shade(const Cell& cell) {
-  if (cell.mark != '\0') return cell.mark;
-  if (cell.permille == 0) return kShades.front();
-  if (cell.permille >= 1000) return kShades.back();
-  const std::size_t between = kShades.size() - 2;
-  return kShades[1 + cell.permille * between / 1000];
-}
-
 constexpr std::string_view colour_of(const Cell& cell, Colouring colouring) {
   if (colouring == Colouring::group) {
     return cell.group == 0 ? std::string_view() : kColours[(cell.group - 1U) % kColours.size()];
   }
   if (cell.permille == 0 || cell.mark != '\0') return {};
   return kColours[std::min<std::size_t>(cell.permille, 999) * 4 / 1000];
-}
-
-/// Text from outside may hold bytes that a terminal would obey.
-void write_safely(TextSink& out, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = shown_length(text);
-    if (length == 0) {
-      format(out, "\\x{:02x}", static_cast<unsigned char>(text[0]));
-    } else {
-      out.write(text.substr(0, length));
-    }
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
 }
 
 /// How many bytes of a text are characters in the first `columns` columns, one at least.
@@ -73,32 +51,6 @@ std::size_t bytes_in(std::string_view text, std::size_t columns) {
     bytes += character.bytes;
   }
   return bytes;
-}
-
-void write_value(TextSink& out, const Value& value) {
-  switch (value.kind()) {
-    case Value::Kind::none:
-      out.write("-");
-      return;
-    case Value::Kind::boolean:
-      out.write(value.number() != 0 ? "yes" : "no");
-      return;
-    case Value::Kind::count:
-    case Value::Kind::bytes:
-      format(out, "{}", value.number());
-      return;
-    case Value::Kind::signed_count:
-      format(out, "{}", value.signed_number());
-      return;
-    case Value::Kind::address:
-      format(out, "{:#010x}", value.number());
-      return;
-    case Value::Kind::text:
-      write_safely(out, value.text());
-      return;
-    case Value::Kind::words:
-      return;
-  }
 }
 
 }  // namespace
@@ -277,7 +229,7 @@ void PlainPrinter::draw(const CellGrid& grid, const Cell& cell) {
     cell_colour_ = colour;
     if (!colour.empty()) out_.write(colour);
   }
-  const char mark = shade(cell);
+  const char mark = shade_of(cell);
   out_.write({&mark, 1});
 }
 

@@ -91,6 +91,7 @@ Shell::Shell(Environment& environment, Console& console, Mode mode, Purpose purp
       output_(console, this),
       plain_(output_),
       json_(output_),
+      one_line_(output_),
       reader_(console, line_),
       completion_(environment, *this),
       editor_(console, line_, environment.history, completion_),
@@ -560,14 +561,18 @@ int Shell::call(const CommandRecord& command, std::span<const std::string_view> 
         return reply.refuse(command.usage, "{} is given twice", word);
     }
   }
+  if (arguments->one_line() && mode_ != Mode::json) {
+    answering_ = &one_line_;
+    answering_->begin(command.name);
+  }
   if (arguments->size() < command.min_arguments) {
-    return reply.refuse(command.usage, "{} needs more arguments", command.name);
+    return answering_->refuse(command.usage, "{} needs more arguments", command.name);
   }
   if (arguments->size() > command.max_arguments) {
-    return reply.refuse(command.usage, "{} does not take '{}'", command.name,
-                        (*arguments)[command.max_arguments]);
+    return answering_->refuse(command.usage, "{} does not take '{}'", command.name,
+                              (*arguments)[command.max_arguments]);
   }
-  Context context{.environment = environment_, .reply = reply, .shell = *this};
+  Context context{.environment = environment_, .reply = *answering_, .shell = *this};
   return run_guarded(command, context, *arguments);
 }
 

@@ -14,6 +14,7 @@
 #include "shell/line_buffer.hpp"
 #include "shell/line_editor.hpp"
 #include "shell/line_reader.hpp"
+#include "shell/one_line_printer.hpp"
 #include "shell/output.hpp"
 #include "shell/plain_printer.hpp"
 
@@ -251,6 +252,7 @@ class Shell final : private OutputWatcher {
   Output output_;
   PlainPrinter plain_;
   JsonPrinter json_;
+  OneLinePrinter one_line_;
   LineBuffer line_;
   LineReader reader_;
   Completion completion_;

@@ -8,6 +8,7 @@
 #include "shell/block_argument.hpp"
 #include "shell/command.hpp"
 #include "shell/heap_picture.hpp"
+#include "shell/heap_walker.hpp"
 #include "shell/memory_regions.hpp"
 #include "shell/number.hpp"
 #include "shell/shell.hpp"
@@ -19,29 +20,42 @@ int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 3> kColourings{"fullness", "tag", "age"};
 constexpr std::array kOptions{
-    OptionRecord{.letter = 'w', .value_name = "COLUMNS", .help = "cells in a row, 1 to 256"},
-    OptionRecord{.letter = 'r', .value_name = "ROWS", .help = "rows at most, 1 to 256"},
-    OptionRecord{.letter = 'b', .value_name = {}, .help = "list the blocks as well"},
+    OptionRecord{.letter = 'w',
+                 .word = "columns",
+                 .value_name = "COLUMNS",
+                 .help = "cells in a row, 1 to 256"},
+    OptionRecord{
+        .letter = 'r', .word = "rows", .value_name = "ROWS", .help = "rows at most, 1 to 256"},
+    OptionRecord{
+        .letter = 'b', .word = "blocks", .value_name = {}, .help = "list the blocks as well"},
     OptionRecord{.letter = 'k',
+                 .word = "colour",
                  .value_name = "COLOUR",
                  .help = "tell blocks apart by fullness, tag or age",
                  .completes = {.kind = Completes::Kind::values, .values = kColourings}},
-    OptionRecord{.letter = 'z', .value_name = {}, .help = "draw each block to scale"},
-    OptionRecord{.letter = 'l', .value_name = {}, .help = "go on drawing what changes"},
-    OptionRecord{.letter = 'i', .value_name = "MS", .help = "wait so long between frames; 500"},
-    OptionRecord{.letter = 'c', .value_name = "COUNT", .help = "end after so many frames"},
-    OptionRecord{.letter = 'a', .value_name = {}, .help = "show all of memory instead"},
+    OptionRecord{
+        .letter = 'z', .word = "scale", .value_name = {}, .help = "draw each block to scale"},
+    OptionRecord{
+        .letter = 'l', .word = "live", .value_name = {}, .help = "go on drawing what changes"},
+    OptionRecord{.letter = 'i',
+                 .word = "interval",
+                 .value_name = "MS",
+                 .help = "wait so long between frames; 500"},
+    OptionRecord{
+        .letter = 'c', .word = "count", .value_name = "COUNT", .help = "end after so many frames"},
+    OptionRecord{
+        .letter = 'a', .word = "ram", .value_name = {}, .help = "show all of memory instead"},
 };
 constexpr std::array<std::string_view, 6> kExamples{"heapmap",        "heapmap -w 32 -r 4",
                                                     "heapmap a1 -b",  "heapmap 0x10000000 64K",
-                                                    "heapmap -k tag", "heapmap a1 512 -z"};
+                                                    "heapmap -k tag", "heapmap --ram"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::block}, Completes{}};
 constexpr std::array<std::string_view, 3> kRelated{"alloc", "stats", "dump"};
 constexpr CommandRecord kRecord{
     .name = "heapmap",
     .usage =
         "heapmap [ADDRESS [LENGTH]] [-w COLUMNS] [-r ROWS] [-b] [-k COLOUR] [-z] "
-        "[-l] [-i MS] [-c COUNT] | -a",
+        "[-l] [-i MS] [-c COUNT] | --ram",
     .summary = "draw the heap by address",
     .help =
         "Each cell stands for a run of bytes and is shaded by how full it is. A handle or an "
@@ -49,7 +63,7 @@ constexpr CommandRecord kRecord{
         "all from there on. Where no cell of a part is larger than what lies in it, each "
         "block is drawn to scale, with its handle and tag. By tag or age, a cell shows what "
         "most of it belongs to. -l goes on until Ctrl-C: on a screen each frame sends the "
-        "cells that changed, 2 KiB at most, else the rows that did. -a shows all regions of "
+        "cells that changed, 2 KiB at most, else the rows that did. --ram shows all regions of "
         "memory; in its map each is at least one cell, and grows with its size's logarithm.",
     .options = kOptions,
     .examples = kExamples,
@@ -89,66 +103,6 @@ constexpr std::array kGroupColumns{
     Column{.name = "last", .width = 8},
     Column{.name = "tag"},
 };
-
-/// Goes over the extents of a part of the heap in address order, a few at a
-/// time, so that the heap's lock is never held for long.
-class Walker {
- public:
-  Walker(Context& context, Range range) : context_(context), range_(range), next_(range.start) {}
-
-  /// The next extent, cut to the range; nothing after the last, or on Ctrl-C.
-  std::optional<alloc::Extent> next() {
-    if (next_ >= range_.end || (taken_ == count_ && !fetch())) return std::nullopt;
-    alloc::Extent extent = extents_[taken_++];
-    // Where blocks were freed meanwhile, the extent at hand may have merged with
-    // some that were given already.
-    const Range left{.start = next_, .end = range_.end};
-    const Range cut = Range{.start = extent.start, .end = extent.end()}.intersection(left);
-    next_ = extent.end();
-    extent.start = cut.start;
-    extent.size = cut.size();
-    return extent;
-  }
-  /// Whether the heap was changed while it was walked.
-  [[nodiscard]] bool changed() const { return changed_; }
-  [[nodiscard]] bool stopped() const { return stopped_; }
-
- private:
-  bool fetch() {
-    stopped_ = context_.interrupted();
-    if (stopped_) return false;
-    const alloc::WalkStep step = context_.environment.heap.walk(next_, extents_);
-    changed_ = changed_ || (generation_ && *generation_ != step.generation);
-    generation_ = step.generation;
-    count_ = step.count;
-    taken_ = 0;
-    return count_ > 0;
-  }
-
-  Context& context_;
-  Range range_;
-  alloc::Address next_;
-  std::array<alloc::Extent, 8> extents_{};
-  std::size_t count_ = 0;
-  std::size_t taken_ = 0;
-  std::optional<std::uint64_t> generation_;
-  bool changed_ = false;
-  bool stopped_ = false;
-};
-
-/// Gives `take` each extent of the range until it returns false. Returns where the next
-/// one would begin: the range's end, if all were read and taken.
-template <class Take>
-alloc::Address for_each_extent(Walker& walker, Range range, Take take) {
-  alloc::Address at = range.start;
-  while (at < range.end) {
-    const auto extent = walker.next();
-    // A damaged heap may tell of extents that do not follow one another.
-    if (!extent || extent->size == 0 || extent->start != at || !take(*extent)) break;
-    at = extent->end();
-  }
-  return at;
-}
 
 /// What is to be drawn, and how.
 struct Plan {
@@ -195,7 +149,7 @@ struct Drawn {
 
 Drawn paint(Context& context, const Plan& plan, BlockGroups& groups, CellSink& sink) {
   groups.begin(context.environment.handles);
-  Walker walker(context, plan.range);
+  HeapWalker walker(context, plan.range);
   CellPainter painter(sink, plan.range, plan.grid.cell_bytes, groups, plan.to_scale);
   const bool handles = plan.to_scale || plan.by != GroupBy::fullness;
   const alloc::Address end = for_each_extent(walker, plan.range, [&](const alloc::Extent& extent) {
@@ -208,7 +162,7 @@ Drawn paint(Context& context, const Plan& plan, BlockGroups& groups, CellSink& s
 
 /// Whether every extent is as large as a cell, so that each has a cell of its own.
 bool cells_are_small(Context& context, const Plan& plan) {
-  Walker walker(context, plan.range);
+  HeapWalker walker(context, plan.range);
   return for_each_extent(walker, plan.range, [&](const alloc::Extent& extent) {
            return extent.size >= plan.grid.cell_bytes;
          }) == plan.range.end;
@@ -329,7 +283,7 @@ void show_block(Context& context, const PicturedBlock& block) {
 }
 
 Drawn list_blocks(Context& context, Range range) {
-  Walker walker(context, range);
+  HeapWalker walker(context, range);
   context.reply.begin_list("blocks", kColumns);
   const alloc::Address end = for_each_extent(walker, range, [&](const alloc::Extent& extent) {
     show_block(context, pictured(context, extent, range));
@@ -608,7 +562,7 @@ bool has_any(const Arguments& arguments, std::string_view letters) {
 int run(Context& context, const Arguments& arguments) {
   if (arguments.has('a')) {
     if (arguments.size() == 0 && !has_any(arguments, "wrbkzlic")) return show_memory(context);
-    return context.reply.refuse(kRecord.usage, "-a stands alone");
+    return context.reply.refuse(kRecord.usage, "--ram stands alone");
   }
   const bool live = arguments.has('l');
   if (!live && has_any(arguments, "ic")) {

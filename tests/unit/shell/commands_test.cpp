@@ -49,10 +49,12 @@ TEST(Commands, RecordsAreComplete) {
     for (const OptionRecord& option : command->options) {
       EXPECT_FALSE(option.help.empty());
       // The usage names every option, with its value.
-      std::string shown = std::string("[-") + option.letter;
-      if (!option.value_name.empty()) shown += " " + std::string(option.value_name);
-      const bool in_usage = command->usage.find(shown + "]") != std::string_view::npos ||
-                            command->usage.find(shown.substr(1)) != std::string_view::npos;
+      const std::string value =
+          option.value_name.empty() ? "" : " " + std::string(option.value_name);
+      const std::string shown = std::string("-") + option.letter + value;
+      const bool in_usage =
+          command->usage.contains("[" + shown + "]") || command->usage.contains(shown) ||
+          (!option.word.empty() && command->usage.contains("--" + std::string(option.word) + value));
       EXPECT_TRUE(in_usage) << shown;
     }
   }
@@ -220,9 +222,9 @@ TEST(HelpCommand, IsAPageUnderHeadings) {
             "    block's handle, its address, and how many bytes were granted.\n"
             "\n"
             "OPTIONS\n"
-            "    -n COUNT       that many blocks, all or none\n"
-            "    -t TAG         a name to list and free them by\n"
-            "    -f BYTE        fill them with this byte\n"
+            "    -n COUNT            that many blocks, all or none\n"
+            "    -t TAG              a name to list and free them by\n"
+            "    -f BYTE             fill them with this byte\n"
             "\n"
             "EXAMPLES\n"
             "    alloc 64\n"

@@ -1,0 +1,79 @@
+// Looking for a block's record, and putting it into words.
+#include "shell/block_origin.hpp"
+
+#include <array>
+
+#include "shell/argument_values.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+/// Takes what of `found` was freed later than `latest`, and had `address` in it.
+void take_latest(std::span<const alloc::Origin> found, alloc::Address address,
+                 std::optional<alloc::Origin>& latest) {
+  for (const alloc::Origin& each : found) {
+    if (each.live || address < each.address || address >= each.end()) continue;
+    if (!latest || each.freed.ticks() > latest->freed.ticks()) latest = each;
+  }
+}
+
+}  // namespace
+
+std::optional<alloc::Origin> origin_of(alloc::Heap& heap, alloc::Address address) {
+  std::optional<alloc::Origin> found;
+  std::size_t capacity = 0;
+  heap.with_instruments([&](alloc::Instruments& all) {
+    if (!all.recording()) return;
+    found = all.origins().find(address);
+    capacity = all.origins().capacity();
+  });
+  if (found) return found;
+  std::array<alloc::Origin, 8> read;
+  for (std::size_t next = 1; next <= capacity;) {
+    const std::size_t count = heap.with_instruments([&](alloc::Instruments& all) {
+      if (all.recording()) return all.origins().read(next, read);
+      next = capacity + 1;
+      return std::size_t{0};
+    });
+    take_latest(std::span(read).first(count), address, found);
+  }
+  return found;
+}
+
+CallersText::CallersText(const Platform& platform, alloc::CallPath path) {
+  for (std::size_t i = 0;; ++i) {
+    FixedText<100> caller;
+    if (!platform.write_caller(caller, path, i)) break;
+    format(text_, "{}{}", i == 0 ? "" : " < ", caller.view());
+  }
+  if (text_.view().empty()) text_.write("unknown");
+}
+
+void describe_block(TextSink& out, Environment& environment, alloc::Address address) {
+  format(out, "{:#x}", address);
+  const auto origin = origin_of(environment.heap, address);
+  const auto handle = environment.handles.find_address(origin ? origin->address : address);
+  std::string_view before = " (";
+  if (origin) {
+    if (origin->address != address) {
+      format(out, "{}{} behind {:#x}", before, address - origin->address, origin->address);
+      before = ", ";
+    }
+    format(out, "{}{} bytes", before, origin->layout.size);
+    before = ", ";
+  }
+  if (handle) {
+    format(out, "{}{}", before, HandleName(handle->id).view());
+    if (!handle->tag.empty()) format(out, " '{}'", handle->tag);
+    before = ", ";
+  }
+  if (before == ", ") out.write(")");
+  if (!origin) return;
+  const CallersText allocated(environment.platform, origin->allocated.path);
+  format(out, ": allocated by {}", allocated.view());
+  if (origin->live) return;
+  const CallersText freed(environment.platform, origin->freed.path);
+  format(out, ", freed by {}", freed.view());
+}
+
+}  // namespace heapscope::shell

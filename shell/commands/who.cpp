@@ -1,0 +1,118 @@
+// `who`: what lies at an address, and where it comes from.
+#include <array>
+
+#include "shell/argument_values.hpp"
+#include "shell/block_argument.hpp"
+#include "shell/block_origin.hpp"
+#include "shell/memory_regions.hpp"
+#include "shell/origin_fields.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+int run(Context& context, const Arguments& arguments);
+
+constexpr std::array<std::string_view, 2> kExamples{"alloc 64 -t page; who $last", "who 0x80000"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::block}};
+constexpr std::array<std::string_view, 4> kRelated{"blocks", "origins", "dump", "memmap"};
+constexpr CommandRecord kRecord{
+    .name = "who",
+    .usage = "who ADDRESS|HANDLE",
+    .summary = "say what lies at an address",
+    .help =
+        "Which block holds the address, how far in, who allocated it and when or, where it is "
+        "free, who had it last and who freed it. Callers are named innermost first. Of other "
+        "memory, what it is.",
+    .options = {},
+    .examples = kExamples,
+    .related = kRelated,
+    .arguments = kArguments,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .safe_in_panic = true,
+    .run = run,
+};
+[[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
+
+constexpr std::array kColumns{
+    Column{.name = "address", .width = 10},
+    Column{.name = "size", .width = 11, .right = true},
+    Column{.name = "state", .width = 8},
+    Column{.name = "id", .width = 8},
+    Column{.name = "tag"},
+};
+
+void show_handle(Context& context, const alloc::Extent& extent) {
+  std::optional<Handle> handle;
+  if (extent.state == alloc::ExtentState::live) {
+    handle = context.environment.handles.find_address(extent.start);
+  }
+  const HandleName name(handle ? handle->id : 0);
+  context.reply.field("id", handle ? Value::text(name.view()) : Value::none());
+  const std::string_view tag = handle ? handle->tag : std::string_view();
+  context.reply.field("tag", tag.empty() ? Value::none() : Value::text(tag));
+}
+
+void show_neighbour(Context& context, alloc::Address address) {
+  const auto extent = context.environment.heap.owner(address);
+  if (!extent) return;
+  context.reply.begin_item();
+  context.reply.field("address", Value::address(extent->start));
+  context.reply.field("size", Value::bytes(extent->size));
+  context.reply.field("state", Value::text(alloc::state_name(extent->state)));
+  show_handle(context, *extent);
+  context.reply.end_item();
+}
+
+/// The origin of what is there or, where nothing is, of what was there last.
+void show_history(Context& context, alloc::Address address, const alloc::Extent& extent) {
+  const bool live = extent.state == alloc::ExtentState::live;
+  if (extent.state == alloc::ExtentState::metadata) return;
+  const auto origin = origin_of(context.environment.heap, live ? extent.start : address);
+  // A live block has not the origin of one that lay there before it.
+  if (!origin || (live && !origin->live)) return show_no_origin(context);
+  context.reply.field("block", Value::address(origin->address));
+  context.reply.field("block_size", Value::bytes(origin->layout.size));
+  context.reply.field("block_align", Value::bytes(origin->layout.align));
+  show_origin(context, *origin);
+}
+
+int tell_region(Context& context, std::uint64_t address) {
+  for (const Region& region : address_space(context.environment)) {
+    if (!region.range.contains(address)) continue;
+    context.reply.field("address", Value::address(address));
+    context.reply.field("state", Value::text("outside"));
+    context.reply.field("region", Value::text(region.name));
+    context.reply.field("offset", Value::bytes(address - region.range.start));
+    return kSuccess;
+  }
+  return context.reply.fail("outside-memory", "{:#x} is beyond all memory and registers", address);
+}
+
+int run(Context& context, const Arguments& arguments) {
+  const auto place = read_place(context, kRecord, arguments[0]);
+  if (!place) return place.error();
+  Environment& environment = context.environment;
+  Reply& reply = context.reply;
+  if (!environment.setup.plan().heap.contains(place->start)) {
+    return tell_region(context, place->start);
+  }
+  const auto address = static_cast<alloc::Address>(place->start);
+  const auto extent = environment.heap.owner(address);
+  if (!extent) return tell_region(context, address);
+  reply.field("address", Value::address(address));
+  reply.field("state", Value::text(alloc::state_name(extent->state)));
+  reply.field("start", Value::address(extent->start));
+  reply.field("size", Value::bytes(extent->size));
+  reply.field("offset", Value::bytes(address - extent->start));
+  show_handle(context, *extent);
+  show_history(context, address, *extent);
+  reply.begin_list("neighbours", kColumns);
+  show_neighbour(context, extent->start - 1);
+  show_neighbour(context, extent->end());
+  reply.end_list();
+  return kSuccess;
+}
+
+}  // namespace
+}  // namespace heapscope::shell

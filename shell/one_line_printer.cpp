@@ -1,0 +1,106 @@
+// One line, written as it comes.
+#include "shell/one_line_printer.hpp"
+
+#include <algorithm>
+
+#include "shell/printed_value.hpp"
+
+namespace heapscope::shell {
+
+void OneLinePrinter::begin(std::string_view) { begun_ = in_list_ = false; }
+
+void OneLinePrinter::end() { out_.write("\n"); }
+
+void OneLinePrinter::give_up() {
+  if (in_list_) end_list();
+}
+
+void OneLinePrinter::unknown_command(std::string_view name) {
+  FixedText<1200> message;
+  format(message, "unknown command: {}", name);
+  show_error(kUnknownCommand, "unknown-command", message.view(), {});
+}
+
+void OneLinePrinter::name(std::string_view name) {
+  if (begun_) out_.write(" ");
+  begun_ = true;
+  format(out_, "{}=", name);
+}
+
+/// Words of letters, digits and a few signs stand as they are.
+void OneLinePrinter::text(std::string_view text) {
+  constexpr std::string_view kSigns = "-_.+/";
+  const bool plain = !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kSigns.contains(c);
+  });
+  if (plain) return out_.write(text);
+  out_.write("\"");
+  while (!text.empty()) {
+    const std::size_t special = std::min(text.find_first_of("\"\\"), text.size());
+    write_safely(out_, text.substr(0, special));
+    if (special < text.size()) format(out_, "\\{}", text.substr(special, 1));
+    text.remove_prefix(std::min(special + 1, text.size()));
+  }
+  out_.write("\"");
+}
+
+void OneLinePrinter::field(std::string_view field_name, const Value& value) {
+  if (!in_list_) {
+    name(field_name);
+  } else if (!first_field_) {
+    out_.write(":");
+  }
+  first_field_ = false;
+  if (value.kind() == Value::Kind::text) return text(value.text());
+  if (value.kind() == Value::Kind::words) {
+    for (std::size_t i = 0; i < value.words().size(); ++i) {
+      format(out_, "{}{:#x}", i == 0 ? "" : "/", value.words()[i]);
+    }
+    return;
+  }
+  write_value(out_, value);
+}
+
+void OneLinePrinter::begin_list(std::string_view list, std::span<const Column>) {
+  name(list);
+  out_.write("[");
+  in_list_ = first_item_ = true;
+}
+
+void OneLinePrinter::begin_item() {
+  if (!first_item_) out_.write(",");
+  first_item_ = false;
+  first_field_ = true;
+}
+
+void OneLinePrinter::end_list() {
+  out_.write("]");
+  in_list_ = false;
+}
+
+void OneLinePrinter::begin_cells(std::string_view cells, const CellGrid& grid) {
+  field("cell_bytes", Value::bytes(grid.cell_bytes));
+  name(cells);
+}
+
+void OneLinePrinter::cell(const Cell& cell) {
+  const char c = shade_of(cell);
+  out_.write({&c, 1});
+}
+
+void OneLinePrinter::line(std::string_view field_name, std::string_view text) {
+  field(field_name, Value::text(text));
+}
+
+void OneLinePrinter::show_error(int, std::string_view kind, std::string_view message,
+                                std::string_view) {
+  field("error", Value::text(kind));
+  field("message", Value::text(message));
+}
+
+void OneLinePrinter::show_problem(std::string_view kind, std::string_view message) {
+  show_error(kFailed, kind, message, {});
+}
+
+}  // namespace heapscope::shell

@@ -1,0 +1,48 @@
+// Replies as one line of text, for logs.
+#pragma once
+
+#include "base/text_sink.hpp"
+#include "shell/reply.hpp"
+
+namespace heapscope::shell {
+
+/// Prints "name=value name=value" and ends the line with the reply. A list is
+/// "name=[a:b,c:d]", with the fields of an item between colons; cells are the characters
+/// of the picture. A text that could be taken for more than one word, or for nothing, is
+/// quoted. A failure is "error=KIND message=\"…\"".
+class OneLinePrinter final : public ReplyPrinter {
+ public:
+  explicit OneLinePrinter(TextSink& out) : out_(out) {}
+
+  void begin(std::string_view command) override;
+  void end() override;
+  void give_up() override;
+  [[nodiscard]] bool begun() const override { return begun_; }
+  void unknown_command(std::string_view name) override;
+  void field(std::string_view name, const Value& value) override;
+  void begin_list(std::string_view name, std::span<const Column> columns) override;
+  void begin_item() override;
+  void end_item() override {}
+  void end_list() override;
+  void begin_cells(std::string_view name, const CellGrid& grid) override;
+  void cell(const Cell& cell) override;
+  void end_cells() override {}
+  void line(std::string_view name, std::string_view text) override;
+  void nested_failed(int) override {}
+
+ private:
+  void show_error(int status, std::string_view kind, std::string_view message,
+                  std::string_view usage) override;
+  void show_problem(std::string_view kind, std::string_view message) override;
+
+  void name(std::string_view name);
+  void text(std::string_view text);
+
+  TextSink& out_;
+  bool begun_ = false;
+  bool in_list_ = false;
+  bool first_item_ = true;
+  bool first_field_ = true;  // Of the item.
+};
+
+}  // namespace heapscope::shell
