@@ -40,6 +40,9 @@ class Marks {
   StaticVector<Mark, kMost> marks_;
 };
 
+/// The name of the moment before all blocks, which is no mark of this list.
+inline constexpr std::string_view kBootMark = "boot";
+
 /// The marks of this shell.
 [[nodiscard]] Marks& marks();
 

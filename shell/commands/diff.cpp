@@ -20,8 +20,8 @@ constexpr std::array kOptions{
                  .completes = {.kind = Completes::Kind::values, .values = kGroupings}},
     OptionRecord{.letter = 'b', .word = "blocks", .value_name = {}, .help = "list the blocks"},
 };
-constexpr std::array<std::string_view, 2> kExamples{
-    "mark before; alloc 64 -n 3 -t page; diff before", "mark a; alloc 64; mark b; diff a b -b"};
+constexpr std::array<std::string_view, 3> kExamples{"diff boot", "diff boot --blocks",
+                                                    "diff boot --group caller"};
 constexpr std::array<std::string_view, 4> kRelated{"mark", "who", "origins", "blocks"};
 constexpr CommandRecord kRecord{
     .name = "diff",
@@ -30,7 +30,7 @@ constexpr CommandRecord kRecord{
     .help =
         "Blocks that were allocated after the first mark, and before the second if there is "
         "one, and are still live: grouped, the group with the most bytes first. oldest_us is "
-        "when the first of a group was allocated.",
+        "when the first of a group was allocated. The mark boot is before all blocks.",
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
@@ -90,7 +90,6 @@ constinit std::optional<Groups> the_groups;
 struct Period {
   std::uint64_t after = 0;
   std::uint64_t until = UINT64_MAX;
-  std::uint32_t recordings = 0;
 
   [[nodiscard]] bool has(const alloc::Origin& origin) const {
     return origin.live && origin.sequence > after && origin.sequence <= until;
@@ -129,24 +128,29 @@ const Mark* read_mark(Context& context, std::string_view name) {
 }
 
 std::optional<Period> read_period(Context& context, const Arguments& arguments) {
-  const Mark* const first = read_mark(context, arguments[0]);
-  if (first == nullptr) return std::nullopt;
-  Period period{.after = first->sequence, .recordings = first->recordings};
+  const auto now = context.environment.heap.with_instruments(
+      [](const alloc::Instruments& all) { return all.recording() ? all.recordings() : 0; });
+  if (now == 0) {
+    (void)context.reply.fail("not-recorded", "origins are off: nothing is known of the blocks");
+    return std::nullopt;
+  }
+  Period period;
+  if (arguments[0] != kBootMark) {
+    const Mark* const first = read_mark(context, arguments[0]);
+    if (first == nullptr) return std::nullopt;
+    if (first->recordings != now) {
+      (void)context.reply.fail("not-recorded", "origins were off since {}: set another mark",
+                               arguments[0]);
+      return std::nullopt;
+    }
+    period.after = first->sequence;
+  }
   if (arguments.size() > 1) {
     const Mark* const second = read_mark(context, arguments[1]);
     if (second == nullptr) return std::nullopt;
     period.until = second->sequence;
   }
-  const auto now = context.environment.heap.with_instruments(
-      [](const alloc::Instruments& all) { return all.recording() ? all.recordings() : 0; });
-  if (now != 0 && now == period.recordings) return period;
-  if (now == 0) {
-    (void)context.reply.fail("not-recorded", "origins are off: nothing is known of the blocks");
-  } else {
-    (void)context.reply.fail("not-recorded", "origins were off since {}: set another mark",
-                             arguments[0]);
-  }
-  return std::nullopt;
+  return period;
 }
 
 void show_group(Context& context, const Group& group, std::string_view by) {

@@ -12,7 +12,7 @@ int run(Context& context, const Arguments& arguments);
 constexpr std::array kOptions{
     OptionRecord{.letter = 'd', .word = "delete", .value_name = {}, .help = "forget the mark"},
 };
-constexpr std::array<std::string_view, 2> kExamples{"mark start; alloc 64; diff start", "mark"};
+constexpr std::array<std::string_view, 2> kExamples{"mark before", "mark before --delete"};
 constexpr std::array<std::string_view, 2> kRelated{"diff", "origins"};
 constexpr CommandRecord kRecord{
     .name = "mark",
@@ -20,7 +20,7 @@ constexpr CommandRecord kRecord{
     .summary = "name this moment, for diff",
     .help =
         "A name that is used again stands for the new moment. Without a name, lists the marks; "
-        "16 are the most.",
+        "16 are the most. boot is there always, and before all blocks.",
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
@@ -62,6 +62,9 @@ int run(Context& context, const Arguments& arguments) {
   const std::string_view name = arguments[0];
   if (name.empty() || name.size() > Mark::kMaxName) {
     return context.reply.refuse(kRecord.usage, "NAME must have 1 to {} bytes", Mark::kMaxName);
+  }
+  if (name == kBootMark) {
+    return context.reply.refuse(kRecord.usage, "the mark {} stays what it is", name);
   }
   if (arguments.has('d')) {
     if (!marks().remove(name)) return context.reply.fail("no-mark", "there is no mark {}", name);

@@ -14,8 +14,7 @@ int run(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 6> kWords{"on", "off", "frees", "dump", "clear", "status"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kWords}};
-constexpr std::array<std::string_view, 3> kExamples{
-    "trace", "trace on; alloc 64; free $last; trace dump", "trace off"};
+constexpr std::array<std::string_view, 4> kExamples{"trace on", "trace dump", "trace", "trace off"};
 constexpr std::array<std::string_view, 4> kRelated{"replay", "origins", "diff", "who"};
 constexpr CommandRecord kRecord{
     .name = "trace",

@@ -12,7 +12,7 @@ namespace {
 
 int run(Context& context, const Arguments& arguments);
 
-constexpr std::array<std::string_view, 2> kExamples{"alloc 64 -t page; who $last", "who 0x80000"};
+constexpr std::array<std::string_view, 2> kExamples{"who a1", "who 0x80000"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::block}};
 constexpr std::array<std::string_view, 4> kRelated{"blocks", "origins", "dump", "memmap"};
 constexpr CommandRecord kRecord{

@@ -32,7 +32,14 @@ LINES = [
     "nosuch", "echo 'a", "; echo", "&&", "x " * 65, "echo " + "x" * 600,
     "allocator nosuch", "allocator bin 3G", "allocator bin 1", "allocator bump 64K", "stats",
     "alloc 64", "heapmap -b", "demo vector", "replay uniform", "allocator first-fit 64K", "stats",
-    "allocator bin all", "help", "mode",
+    "allocator bin all", "help", "mode", "heapmap -k tag", "heapmap --live -c 2 -i 0 -r 2",
+    "heapmap --ram", "heapmap --live", "blocks --live --sort age", "blocks --free --live",
+    "blocks --sort nosuch", "blocks --tag x", "who 0x80000", "who 0x60000000", "free a6; who a6",
+    "origins off", "who 0x10000000", "diff boot", "origins on", "trace on", "alloc 64 -t t",
+    "demo vector 10", "alloc 3000M", "free all", "trace frees", "trace dump", "trace clear",
+    "trace nosuch", "trace off", "mark one", "alloc 64", "diff one", "diff one -b -g caller",
+    "diff nosuch", "mark two", "diff one two", "mark one -d", "mark nosuch -d", "mark boot",
+    "bins",
 ]
 
 

@@ -11,6 +11,7 @@ heapscope_unit_test(alloc
   unit/alloc/good_fit_test.cpp
   unit/alloc/hardened_test.cpp
   unit/alloc/inspection_test.cpp
+  unit/alloc/instruments_test.cpp
   unit/alloc/layout_test.cpp
   unit/alloc/locked_heap_test.cpp
   unit/alloc/misuse_test.cpp

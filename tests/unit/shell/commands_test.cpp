@@ -21,7 +21,8 @@ using Names = std::vector<std::string>;
 const Names kAllCommands{"alloc",   "allocator", "assert", "atags",   "boot",  "compare",  "echo",
                          "free",    "heapmap",   "help",   "memmap",  "mode",  "poweroff", "reboot",
                          "receive", "repeat",    "replay", "set",     "sleep", "source",   "stats",
-                         "time",    "unset",     "uptime", "version", "watch"};
+                         "time",    "unset",     "uptime", "version", "watch", "blocks",   "bins",
+                         "who",     "origins",   "trace",  "mark",    "diff"};
 
 // ---- all commands ----
 
@@ -52,9 +53,10 @@ TEST(Commands, RecordsAreComplete) {
       const std::string value =
           option.value_name.empty() ? "" : " " + std::string(option.value_name);
       const std::string shown = std::string("-") + option.letter + value;
-      const bool in_usage =
-          command->usage.contains("[" + shown + "]") || command->usage.contains(shown) ||
-          (!option.word.empty() && command->usage.contains("--" + std::string(option.word) + value));
+      const bool in_usage = command->usage.contains("[" + shown + "]") ||
+                            command->usage.contains(shown) ||
+                            (!option.word.empty() &&
+                             command->usage.contains("--" + std::string(option.word) + value));
       EXPECT_TRUE(in_usage) << shown;
     }
   }

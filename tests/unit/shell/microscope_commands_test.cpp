@@ -1,0 +1,370 @@
+// The commands that look into the heap: blocks, bins, who, origins, trace, mark, diff, and
+// replies in one line.
+#include <gtest/gtest.h>
+
+#include "alloc/workload/player.hpp"
+#include "alloc/workload/trace_reader.hpp"
+#include "shell/marks.hpp"
+#include "tests/unit/shell/shell_rig.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+using test::Json;
+using test::JsonReply;
+using test::RigOptions;
+using test::ShellRig;
+using Witness = test::WitnessedLock::Witness;
+
+/// A shell in json mode whose heap records origins.
+class Microscope : public ::testing::Test {
+ protected:
+  Microscope() { alloc::record_origins(rig_.heap, true); }
+
+  Json result(std::string_view line) {
+    const JsonReply reply = rig_.json(line);
+    EXPECT_EQ(reply.status, 0U) << line << ": " << reply.message();
+    return reply.result;
+  }
+  std::string error(std::string_view line) {
+    const JsonReply reply = rig_.json(line);
+    EXPECT_NE(reply.status, 0U) << line;
+    return reply.kind();
+  }
+
+  ShellRig rig_{{.mode = Mode::json}};
+};
+
+using Blocks = Microscope;
+
+TEST_F(Blocks, TileTheHeap) {
+  rig_.json("alloc 100 -n 3 -t page");
+  rig_.json("free a2");
+  const Json all = result("blocks");
+  std::uint64_t at = rig_.setup.plan().heap.start;
+  std::uint64_t bytes = 0;
+  for (const Json& block : all["blocks"].items()) {
+    EXPECT_EQ(block["address"].address(), at);
+    at += block["size"].number();
+    bytes += block["size"].number();
+  }
+  EXPECT_EQ(at, rig_.setup.plan().heap.end);
+  EXPECT_EQ(all["bytes"].number(), bytes);
+  EXPECT_EQ(all["count"].number(), all["blocks"].size());
+}
+
+TEST_F(Blocks, AreChosen) {
+  rig_.json("alloc 100 -n 3 -t page");
+  rig_.json("alloc 5000 -t big");
+  EXPECT_EQ(result("blocks --live")["count"].number(), 4U);
+  EXPECT_EQ(result("blocks -l --min 4K")["count"].number(), 1U);
+  const Json tagged = result("blocks --tag page");
+  EXPECT_EQ(tagged["count"].number(), 3U);
+  for (const Json& block : tagged["blocks"].items()) EXPECT_EQ(block["tag"].text(), "page");
+  for (const Json& block : result("blocks --free")["blocks"].items()) {
+    EXPECT_EQ(block["state"].text(), "free");
+  }
+  EXPECT_EQ(result("blocks --live --top 2")["blocks"].size(), 2U);
+  EXPECT_EQ(result("blocks --live --top 2")["count"].number(), 4U);
+  EXPECT_EQ(error("blocks --live --free"), "usage");
+  EXPECT_EQ(error("blocks --sort colour"), "usage");
+  EXPECT_EQ(error("blocks --sort size --top 257"), "usage");
+}
+
+TEST_F(Blocks, AreSorted) {
+  for (const std::string_view line : {"alloc 500 -t b", "alloc 2000 -t c", "alloc 100 -t a"}) {
+    rig_.json(line);
+  }
+  rig_.json("alloc 4000");
+  const auto ids = [&](std::string_view line) {
+    std::string all;
+    const Json found = result(line);
+    for (const Json& block : found["blocks"].items()) all += block["id"].text() + " ";
+    return all;
+  };
+  EXPECT_EQ(ids("blocks --live --sort size"), "a4 a2 a1 a3 ");
+  EXPECT_EQ(ids("blocks --live --sort age"), "a1 a2 a3 a4 ");
+  EXPECT_EQ(ids("blocks --live --sort tag"), "a3 a1 a2 a4 ");
+  EXPECT_EQ(ids("blocks --live --sort size --top 2"), "a4 a2 ");
+}
+
+using Bins = Microscope;
+
+TEST_F(Bins, CountWhatIsFreeAndLive) {
+  rig_.json("alloc 100 -n 5");
+  rig_.json("alloc 5000");
+  const Json bins = result("bins");
+  EXPECT_EQ(bins["free_bytes"].number(), rig_.heap.stats().free_bytes);
+  std::uint64_t live = 0;
+  for (const Json& each : bins["live"].items()) live += each["blocks"].number();
+  EXPECT_EQ(live, 6U);
+  EXPECT_EQ(bins["live"][0]["size"].number(), 64U);
+  EXPECT_EQ(bins["live"][0]["blocks"].number(), 5U);
+  EXPECT_EQ(bins["live"][1]["size"].number(), 4096U);
+}
+
+using Who = Microscope;
+
+TEST_F(Who, TellsTheBlockAndWhoAllocatedIt) {
+  Witness::called_by = 0x0507;
+  Witness::on_core = 2;
+  rig_.json("alloc 100 -t page");
+  Witness::on_core = 0;
+  const auto handle = rig_.handles.find(1);
+  ASSERT_TRUE(handle);
+  const Json inside = result("who " + std::to_string(handle->address + 7));
+  EXPECT_EQ(inside["state"].text(), "live");
+  EXPECT_EQ(inside["offset"].number(), 7U);
+  EXPECT_EQ(inside["id"].text(), "a1");
+  EXPECT_EQ(inside["tag"].text(), "page");
+  EXPECT_EQ(inside["block_size"].number(), 100U);
+  EXPECT_EQ(inside["sequence"].number(), 1U);
+  EXPECT_EQ(inside["allocated_by"].text(), "function7+0x7 < function5+0x5");
+  EXPECT_EQ(inside["allocated_core"].number(), 2U);
+}
+
+TEST_F(Who, TellsWhoFreedWhatIsGone) {
+  rig_.json("alloc 5000 -n 2");
+  const alloc::Address address = rig_.handles.find(1)->address;
+  Witness::called_by = 0x0b;
+  rig_.json("free a1");
+  const Json gone = result("who " + std::to_string(address + 4321));
+  EXPECT_EQ(gone["state"].text(), "free");
+  EXPECT_EQ(gone["block"].address(), address);
+  EXPECT_EQ(gone["block_size"].number(), 5000U);
+  EXPECT_EQ(gone["freed_by"].text(), "function11+0xb");
+  EXPECT_EQ(gone["id"].is_null(), true);
+}
+
+TEST_F(Who, SaysThatNothingIsRecorded) {
+  rig_.json("alloc 64");
+  rig_.json("origins off");
+  EXPECT_EQ(result("who a1")["origin"].text(), "not recorded: origins are off");
+  rig_.json("origins on");
+  EXPECT_EQ(result("who a1")["origin"].text(), "not recorded, or not any more");
+}
+
+TEST_F(Who, KnowsOtherMemory) {
+  const Range heap = rig_.setup.plan().heap;
+  EXPECT_EQ(result("who " + std::to_string(rig_.setup.plan().handles.start))["region"].text(),
+            "handles");
+  EXPECT_EQ(result("who " + std::to_string(heap.start))["state"].text(), "metadata");
+  EXPECT_EQ(error("who 0xffff_ffff_ffff_fff0"), "outside-memory");
+  EXPECT_EQ(error("who a99"), "not-allocated");
+  EXPECT_EQ(error("who nobody"), "usage");
+}
+
+using Diff = Microscope;
+
+TEST_F(Diff, FindsWhatLeaks) {
+  rig_.json("alloc 64 -t before");
+  rig_.json("mark start");
+  Witness::called_by = 0x21;
+  rig_.json("alloc 1000 -n 3 -t page");
+  rig_.json("alloc 200");
+  rig_.json("free a2");
+  rig_.json("mark later");
+  rig_.json("alloc 300 -t late");
+  const Json found = result("diff start later");
+  EXPECT_EQ(found["blocks"].number(), 3U);
+  EXPECT_EQ(found["bytes"].number(), 2200U);
+  ASSERT_EQ(found["groups"].size(), 2U);
+  EXPECT_EQ(found["groups"][0]["tag"].text(), "page");
+  EXPECT_EQ(found["groups"][0]["blocks"].number(), 2U);
+  EXPECT_EQ(found["groups"][0]["by"].is_null(), true);
+  EXPECT_EQ(found["groups"][1]["by"].text(), "function33+0x21");
+  EXPECT_EQ(result("diff start")["blocks"].number(), 4U);
+  EXPECT_EQ(result("diff later")["groups"][0]["tag"].text(), "late");
+  EXPECT_EQ(result("diff boot")["blocks"].number(), 5U);
+  const Json by_caller = result("diff start --group caller -b");
+  ASSERT_EQ(by_caller["groups"].size(), 1U);
+  EXPECT_EQ(by_caller["live"].size(), 4U);
+  rig_.json("free all");
+  EXPECT_EQ(result("diff start")["blocks"].number(), 0U);
+  rig_.json("mark start -d");
+  rig_.json("mark later -d");
+}
+
+TEST_F(Diff, OfMomentsBetweenWhichNothingWasRecordedFails) {
+  rig_.json("mark once");
+  rig_.json("origins off");
+  EXPECT_EQ(error("diff once"), "not-recorded");
+  rig_.json("origins on");
+  EXPECT_EQ(error("diff once"), "not-recorded");
+  EXPECT_EQ(error("diff never"), "no-mark");
+  EXPECT_EQ(result("diff boot")["blocks"].number(), 0U);
+  rig_.json("mark once");
+  EXPECT_EQ(result("diff once")["blocks"].number(), 0U);
+  rig_.json("mark once -d");
+  EXPECT_EQ(error("mark once -d"), "no-mark");
+  EXPECT_EQ(error("mark boot"), "usage");
+}
+
+TEST_F(Diff, ManyGroupsAreCutOff) {
+  rig_.json("mark many");
+  for (std::uint64_t i = 1; i <= 70; ++i) {
+    Witness::called_by = i;
+    rig_.json("alloc 64");
+  }
+  const Json found = result("diff many");
+  ASSERT_EQ(found["groups"].size(), 65U);
+  EXPECT_EQ(found["groups"][64]["by"].text(), "further callers");
+  EXPECT_EQ(found["groups"][64]["blocks"].number(), 6U);
+  rig_.json("mark many -d");
+}
+
+TEST(Marks, AreSixteenAtMost) {
+  Marks marks;
+  for (std::size_t i = 0; i < Marks::kMost; ++i) {
+    Mark mark;
+    format(mark.name, "m{}", i);
+    EXPECT_TRUE(marks.set(mark));
+  }
+  Mark other;
+  other.name.write("other");
+  EXPECT_FALSE(marks.set(other));
+  EXPECT_TRUE(marks.remove("m3"));
+  EXPECT_FALSE(marks.remove("m3"));
+  EXPECT_TRUE(marks.set(other));
+  EXPECT_NE(marks.find("other"), nullptr);
+}
+
+using Trace = Microscope;
+
+/// What the plain dump says, as a trace.
+std::string dumped(ShellRig& rig) {
+  rig.set_mode(Mode::plain);
+  std::string text = rig.plain("trace dump");
+  rig.set_mode(Mode::json);
+  return text;
+}
+
+workload::Figures played(std::string_view text) {
+  static std::vector<workload::Slot> slots(workload::kMaxBlocks);
+  workload::NoTarget target;
+  workload::Player player(target, slots);
+  workload::TraceReader reader(text);
+  const auto done = player.play(reader);
+  EXPECT_TRUE(done) << (done ? 0 : done.error().position) << "\n" << text;
+  return player.figures();
+}
+
+TEST_F(Trace, CanBePlayedAgain) {
+  rig_.json("alloc 5000 -n 2");
+  rig_.json("trace on");
+  rig_.json("alloc 64 -n 3 -t page");
+  rig_.json("alloc 100 4096");
+  rig_.json("free a1 a3 a4");
+  rig_.json("alloc 16");
+  const std::string text = dumped(rig_);
+  EXPECT_TRUE(workload::is_trace(text));
+  const workload::Figures figures = played(text);
+  EXPECT_EQ(figures.allocations, 5U);
+  EXPECT_EQ(figures.frees, 2U);
+  EXPECT_EQ(figures.peak_live_bytes, 64U * 3 + 100);
+  EXPECT_NE(text.find("# events 8, overwritten 0, left out 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(" tag=page by=function"), std::string::npos) << text;
+  const Json events = result("trace dump");
+  EXPECT_EQ(events["left_out"].number(), 1U);
+  ASSERT_EQ(events["events"].size(), 8U);
+  EXPECT_EQ(events["events"][4]["kind"].text(), "free");
+  EXPECT_EQ(events["events"][4]["followed"].boolean(), false);
+}
+
+TEST_F(Trace, OfFreesOnlyLeavesOutWhatWasAllocatedMeanwhile) {
+  rig_.json("trace on");
+  rig_.json("alloc 64");
+  rig_.json("trace frees");
+  rig_.json("alloc 64");
+  rig_.json("free a1 a2");
+  const workload::Figures figures = played(dumped(rig_));
+  EXPECT_EQ(figures.allocations, 1U);
+  EXPECT_EQ(figures.frees, 1U);
+  rig_.json("trace off");
+  EXPECT_EQ(result("trace")["tracing"].text(), "off");
+  rig_.json("alloc 64");
+  EXPECT_EQ(played(dumped(rig_)).allocations, 1U);
+}
+
+TEST_F(Trace, SaysWhatWasOverwritten) {
+  rig_.json("trace on");
+  const std::uint64_t capacity = result("trace")["capacity"].number();
+  const std::uint64_t pairs = capacity;
+  for (std::uint64_t i = 0; i < pairs; ++i) {
+    const auto block = rig_.heap.allocate({.size = 32});
+    ASSERT_TRUE(block && rig_.heap.deallocate(*block, {.size = 32}));
+  }
+  const Json state = result("trace");
+  EXPECT_EQ(state["calls"].number(), capacity);
+  EXPECT_EQ(state["overwritten"].number(), 2 * pairs - capacity);
+  const workload::Figures figures = played(dumped(rig_));
+  EXPECT_EQ(figures.allocations, capacity / 2);
+  EXPECT_EQ(figures.frees, capacity / 2);
+  rig_.json("trace clear");
+  EXPECT_EQ(result("trace")["calls"].number(), 0U);
+  EXPECT_EQ(result("trace dump")["events"].size(), 0U);
+}
+
+TEST_F(Trace, TellsOfRefusals) {
+  rig_.json("trace on");
+  EXPECT_EQ(error("alloc 3M"), "exhausted");
+  const Json events = result("trace dump");
+  ASSERT_EQ(events["events"].size(), 1U);
+  EXPECT_EQ(events["events"][0]["kind"].text(), "refused");
+  EXPECT_EQ(events["events"][0]["size"].number(), 3U << 20);
+  EXPECT_EQ(played(dumped(rig_)).operations, 0U);
+}
+
+TEST(Origins, WithoutMemoryForRecordsStayOff) {
+  ShellRig rig({.mode = Mode::json, .record_bytes = 0});
+  EXPECT_EQ(rig.json("origins on").kind(), "no-records");
+  EXPECT_EQ(rig.json("trace on").kind(), "no-records");
+  EXPECT_EQ(rig.json("origins").result["recording"].boolean(), false);
+  EXPECT_EQ(rig.json("diff boot").kind(), "not-recorded");
+}
+
+TEST(OneLine, IsOneLineForEveryCommand) {
+  ShellRig rig;
+  rig.plain("alloc 100 -n 2 -t 'two words'");
+  EXPECT_EQ(rig.plain("uptime --one-line"), "uptime_us=1234567\n");
+  const std::string blocks = rig.plain("blocks --live --one-line");
+  EXPECT_TRUE(blocks.starts_with("blocks=[0x")) << blocks;
+  EXPECT_NE(blocks.find(":112:live:a1:-:\"two words\",0x"), std::string::npos) << blocks;
+  EXPECT_TRUE(blocks.ends_with("] count=2 bytes=224\n")) << blocks;
+  EXPECT_EQ(rig.plain("free a9 --one-line"),
+            "error=not-allocated message=\"there is no block a9\"\n");
+  for (const CommandRecord* command : commands()) {
+    if (command->takes_words_as_they_are || command->min_arguments > 0) continue;
+    if (command->name == "receive" || command->name == "boot" || command->name == "source" ||
+        command->name == "poweroff" || command->name == "reboot" || command->name == "mode") {
+      continue;
+    }
+    const std::string line = std::string(command->name) + " --one-line";
+    const std::string said = rig.plain(line);
+    EXPECT_EQ(std::ranges::count(said, '\n'), 1) << line << ": " << said;
+  }
+}
+
+TEST(OneLine, BelongsToTheCommandThatItStandsBehind) {
+  ShellRig rig;
+  const std::string both = rig.plain("time stats --one-line");
+  EXPECT_TRUE(both.starts_with("allocator=bin ")) << both;
+  EXPECT_EQ(rig.plain("echo --one-line"), "--one-line\n");
+}
+
+TEST(LongOptions, MeanTheSameAsLetters) {
+  ShellRig rig({.mode = Mode::json});
+  rig.json("alloc 64 -t a");
+  for (const std::string_view line :
+       {"blocks --tag a", "blocks --tag=a", "blocks -t a", "blocks -ta"}) {
+    EXPECT_EQ(rig.json(line).result["count"].number(), 1U) << line;
+  }
+  EXPECT_EQ(rig.json("blocks --tag").message(), "--tag needs a value");
+  EXPECT_EQ(rig.json("blocks --live=3").message(), "unknown option --live=3");
+  EXPECT_EQ(rig.json("blocks --liv").message(), "unknown option --liv");
+  EXPECT_EQ(rig.json("blocks --live -l").message(), "-l is given twice");
+  EXPECT_EQ(rig.json("blocks --=x").message(), "unknown option --=x");
+}
+
+}  // namespace
+}  // namespace heapscope::shell
