@@ -213,9 +213,9 @@ class LockedHeap final : public Heap {
   /// What the lock has counted, where it counts; taken without the lock.
   auto lock_counters() const requires requires(const Lock& lock) { lock.counters(); }
   { return lock_.counters(); }
-  /// For a lock that can measure how long it is held: it does so anew, or no more.
-  void measure_holds(bool measured) requires requires(Lock& lock) { lock.measure_holds(true); }
-  { lock_.measure_holds(measured); }
+  /// For a lock that can measure how long it is held: where it is to write that down.
+  void measure_holds(auto* record) requires requires(Lock& lock) { lock.measure_holds(record); }
+  { lock_.measure_holds(record); }
 
  private:
   class Guard {

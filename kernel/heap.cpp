@@ -27,11 +27,27 @@ constinit std::optional<KernelHeap> watched_heap;
 constinit std::optional<KernelHeap> the_trial_heap;
 
 // Whether cores beside core 0 may use them.
-constinit bool heaps_shared = false;
+constinit bool shared_with_others = false;
+
+constinit bool lock_measured = false;
+constinit HoldRecord measured_holds;
+
+bool locks_are_taken() { return shared_with_others || lock_measured; }
 
 [[gnu::cold, gnu::noinline]] void make(std::optional<KernelHeap>& heap) {
   heap.emplace();
-  heap->set_alone(!heaps_shared);
+  heap->set_alone(!locks_are_taken());
+}
+
+/// While another core uses the heaps they are shared, and stay as they are.
+[[gnu::cold]] void set_use(bool shared, bool measured) {
+  const bool before = locks_are_taken();
+  shared_with_others = shared;
+  lock_measured = measured;
+  if (locks_are_taken() == before) return;
+  for (std::optional<KernelHeap>* const heap : {&watched_heap, &the_trial_heap}) {
+    if (*heap) (*heap)->set_alone(before);
+  }
 }
 
 KernelHeap& made(std::optional<KernelHeap>& heap) {
@@ -41,6 +57,8 @@ KernelHeap& made(std::optional<KernelHeap>& heap) {
 }
 
 KernelHeap& the_heap() { return made(watched_heap); }
+
+[[gnu::cold]] void write_holds_to(HoldRecord* record) { the_heap().measure_holds(record); }
 
 /// What `new` asks for. Not every form of `delete` knows the size, so that the
 /// size is rounded to what the heap would grant anyway: then a block's requested
@@ -93,15 +111,28 @@ alloc::Heap& trial_heap() { return made(the_trial_heap); }
 
 LockCounters heap_lock_counters() { return the_heap().lock_counters(); }
 
-[[gnu::cold]] void share_heaps(bool shared) {
-  if (heaps_shared == shared) return;
-  heaps_shared = shared;
-  for (std::optional<KernelHeap>* const heap : {&watched_heap, &the_trial_heap}) {
-    if (*heap) (*heap)->set_alone(!shared);
-  }
-}
+[[gnu::cold]] void share_heaps(bool shared) { set_use(shared, lock_measured); }
+[[gnu::cold]] bool heaps_shared() { return shared_with_others; }
 
-[[gnu::cold]] void measure_heap_lock(bool measured) { the_heap().measure_holds(measured); }
+[[gnu::cold]] void measure_heap_lock(bool measured) {
+  write_holds_to(nullptr);
+  set_use(shared_with_others, measured);
+  if (measured) write_holds_to(&measured_holds);
+}
+[[gnu::cold]] bool heap_lock_measured() { return lock_measured; }
+
+// Nobody writes to the record while nothing is measured.
+[[gnu::cold]] HoldRecord heap_lock_holds() {
+  write_holds_to(nullptr);
+  const HoldRecord holds = measured_holds;
+  if (lock_measured) write_holds_to(&measured_holds);
+  return holds;
+}
+[[gnu::cold]] void clear_heap_lock_holds() {
+  write_holds_to(nullptr);
+  measured_holds = {};
+  if (lock_measured) write_holds_to(&measured_holds);
+}
 
 }  // namespace heapscope::kernel
 

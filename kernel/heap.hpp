@@ -12,14 +12,22 @@ namespace heapscope::kernel {
 
 /// What the heap's lock has counted since the kernel started.
 [[nodiscard]] LockCounters heap_lock_counters();
-/// From now on how long the lock is held is measured, anew, or is not any more; each
-/// use of it takes longer then.
+
+/// From now on how long the heap's lock is held and waited for is measured, or is not
+/// any more; what was measured stays. Meanwhile all calls take the heaps' locks, shared
+/// or not, and take longer. For core 0.
 void measure_heap_lock(bool measured);
+[[nodiscard]] bool heap_lock_measured();
+/// What was measured. Of calls of other cores in this moment nothing is counted.
+[[nodiscard]] HoldRecord heap_lock_holds();
+/// Forgets what was measured.
+void clear_heap_lock_holds();
 
 /// Whether other cores than this one may use the heaps. As long as they may not, which
 /// is how it begins, the heaps' locks need not exclude them. To be called on core 0
 /// before another core is given work, and when all have ended.
 void share_heaps(bool shared);
+[[nodiscard]] bool heaps_shared();
 
 /// A heap that nobody watches, for trying allocators out. Nothing keeps one trial
 /// from another.

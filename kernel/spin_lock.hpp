@@ -5,6 +5,7 @@
 #include "kernel/doze.hpp"
 #include "kernel/mmu.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/performance.hpp"
 #include "kernel/ticket_lock.hpp"
 
 namespace heapscope::kernel {
@@ -24,7 +25,24 @@ struct ThisCore {
   /// Bit 31 of the register is always set, and on these cores none above it. Source:
   /// Cortex-A53 TRM, 4.3.2.
   static std::uint64_t mark() { return read_affinity(); }
-  static std::uint64_t now() { return read_counter_unordered(); }
+  static std::uint32_t number() { return core_number(); }
+  static CoreMoment moment() {
+    const auto instructions = read_instructions();
+    return {.ticks = read_counter_unordered(),
+            .cycles = read_cycles(),
+            .instructions = static_cast<std::uint32_t>(instructions.value_or(0))};
+  }
+  /// All registers but those named are left as they are (call_aside.S).
+  [[gnu::always_inline]] static void call_aside(void (*function)(void*), void* argument) {
+    register auto with asm("x9") = argument;
+    register auto what asm("x10") = function;
+    asm volatile("bl call_aside" : "+r"(with), "+r"(what)::"x30", "cc", "memory");
+  }
+  /// From the frame of call_aside.S on, which is the one above that of the function
+  /// that this is compiled into.
+  [[gnu::always_inline]] static Callers callers() {
+    return callers_from(*static_cast<const std::uint64_t*>(__builtin_frame_address(0)));
+  }
   /// The holder of a heap's lock is soon done, unless it does not run: an emulator
   /// may have fewer processors than cores, and who turns then takes one from it.
   static void relax(std::uint32_t turn) {

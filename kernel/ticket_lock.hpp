@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/panic.hpp"
+#include "kernel/hold_record.hpp"
 
 namespace heapscope::kernel {
 
@@ -18,7 +19,11 @@ namespace heapscope::kernel {
 /// - `panicking()`: whether it has. Then one core runs, its interrupts masked, and
 ///   whoever holds a lock will never give it back.
 /// - `mark()`: a number of this core's own, above 0 and below 2^32.
-/// - `now()`: a count of ticks.
+/// - `number()`: what people call this core.
+/// - `moment()`: now, by its counters.
+/// - `call_aside(function, argument)`: calls `function(argument)` at so little cost for
+///   the code around it as if it were not there; for what is seldom done.
+/// - `callers()`: who had called whom to get to where call_aside() was called.
 /// - `relax(turn)`: a moment's wait, for the turn-th time: the longer it has been, the
 ///   longer it may be. Nobody wakes the core.
 template <class C>
@@ -29,16 +34,18 @@ concept LockingCore = requires(std::uint64_t mask, std::uint32_t turn) {
   { C::can_lock() } -> std::same_as<bool>;
   { C::panicking() } -> std::same_as<bool>;
   { C::mark() } -> std::same_as<std::uint64_t>;
-  { C::now() } -> std::same_as<std::uint64_t>;
+  { C::number() } -> std::same_as<std::uint32_t>;
+  { C::moment() } -> std::same_as<CoreMoment>;
+  {C::call_aside(static_cast<void (*)(void*)>(nullptr), static_cast<void*>(nullptr))};
+  { C::callers() } -> std::same_as<Callers>;
   { C::relax(turn) } -> std::same_as<void>;
 };
 
 /// Since the lock was made. A snapshot: the figures may belong to moments that
 /// lie a little apart.
 struct LockCounters {
-  std::uint64_t acquisitions = 0;        ///< Those that still wait included.
-  std::uint64_t contended = 0;           ///< Of these, those that had to wait.
-  std::uint64_t longest_hold_ticks = 0;  ///< Of the core's clock, while that was measured.
+  std::uint64_t acquisitions = 0;  ///< Those that still wait included.
+  std::uint64_t contended = 0;     ///< Of these, those that had to wait.
 };
 
 /// Panics when it is taken before exclusive accesses work, and when it is taken
@@ -62,10 +69,8 @@ class TicketLock {
   void unlock() {
     const std::uint64_t serving = serving_.load(std::memory_order_relaxed);
     if ((serving & kMeasured) != 0) [[unlikely]]
-      note_hold();
-    const std::uint64_t mask = mask_before_;
-    serving_.store(serving + 1, std::memory_order_release);
-    Core::restore_interrupts(mask);
+      return Core::call_aside(unlock_measured, this);
+    give_back(serving);
   }
 
   /// Returns what leave_alone() takes. Is not counted, and the core is not the lock's
@@ -79,22 +84,17 @@ class TicketLock {
   }
   [[nodiscard]] LockCounters counters() const {
     return {.acquisitions = next_.load(std::memory_order_relaxed),
-            .contended = contended_.load(std::memory_order_relaxed),
-            .longest_hold_ticks = longest_hold_.load(std::memory_order_relaxed)};
+            .contended = contended_.load(std::memory_order_relaxed)};
   }
 
-  /// From now on how long it is held is measured, anew, or is not any more. That makes
-  /// each use of it longer.
-  [[gnu::cold]] void measure_holds(bool measured) {
+  /// From now on how long it is held, and waited for, is written into `record`, in
+  /// addition to what is there; with none, nowhere. That makes each use of it longer.
+  [[gnu::cold]] void measure_holds(HoldRecord* record) {
     lock();
-    const std::uint64_t serving = serving_.load(std::memory_order_relaxed);
-    if (measured) {
-      longest_hold_.store(0, std::memory_order_relaxed);
-      taken_at_ = Core::now();
-    }
-    serving_.store(measured ? serving | kMeasured : serving & ~kMeasured,
-                   std::memory_order_relaxed);
-    unlock();
+    record_ = record;
+    const std::uint64_t serving = serving_.load(std::memory_order_relaxed) & ~kMeasured;
+    // This call itself is not measured.
+    give_back(record != nullptr ? serving | kMeasured : serving);
   }
 
  private:
@@ -116,25 +116,53 @@ class TicketLock {
   }
 
   [[gnu::cold, gnu::noinline]] void wait_for(std::uint64_t ticket) {
+    std::uint64_t serving = serving_.load(std::memory_order_acquire);
+    const std::uint64_t since = (serving & kMeasured) != 0 ? Core::moment().ticks : 0;
     std::uint32_t turns = 0;
-    std::uint64_t serving = 0;
-    while (serving = serving_.load(std::memory_order_acquire), (serving & ~kMeasured) != ticket) {
+    while ((serving & ~kMeasured) != ticket) {
       if (held_by_this_core()) panic("a core takes a lock again that it holds");
       Core::relax(++turns);
+      serving = serving_.load(std::memory_order_acquire);
     }
     // Only the holder counts, so that a plain store will do.
     if (turns > 0) {
       contended_.store(contended_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
-    if ((serving & kMeasured) != 0) taken_at_ = Core::now();
+    if ((serving & kMeasured) != 0) note_taken(turns > 0 ? since : 0);
   }
 
-  // Without a call, for whose sake the callers would have to put registers away.
-  void note_hold() {
-    const std::uint64_t held = Core::now() - taken_at_;
-    if (held > longest_hold_.load(std::memory_order_relaxed)) {
-      longest_hold_.store(held, std::memory_order_relaxed);
-    }
+  /// `since` is when the wait for it began; 0 for none, or none that was measured.
+  void note_taken(std::uint64_t since) {
+    record_->taken_at = Core::moment();
+    if (since == 0) return;
+    ++record_->waits;
+    record_->waited_ticks += record_->taken_at.ticks - since;
+  }
+
+  /// Callers of unlock() need no register put away for its sake.
+  [[gnu::cold, gnu::noinline]] static void unlock_measured(void* it) {
+    auto& lock = *static_cast<TicketLock*>(it);
+    // In a panic it may have been taken by nobody.
+    if (!Core::panicking()) lock.note_hold();
+    lock.give_back(lock.serving_.load(std::memory_order_relaxed));
+  }
+
+  // Compiled into the above, as Core::callers() must be.
+  [[gnu::always_inline]] void note_hold() {
+    const CoreMoment now = Core::moment();
+    const CoreMoment& then = record_->taken_at;
+    if (!record_->count(now.ticks - then.ticks)) return;
+    record_->longest = {.ticks = now.ticks - then.ticks,
+                        .cycles = now.cycles - then.cycles,
+                        .instructions = now.instructions - then.instructions,
+                        .core = Core::number(),
+                        .callers = Core::callers()};
+  }
+
+  void give_back(std::uint64_t serving) {
+    const std::uint64_t mask = mask_before_;
+    serving_.store(serving + 1, std::memory_order_release);
+    Core::restore_interrupts(mask);
   }
 
   /// Before interrupts are first unmasked, in a handler, and in a panic: that leaves
@@ -152,8 +180,7 @@ class TicketLock {
   std::atomic<std::uint64_t> holder_{0};
   std::uint64_t mask_before_ = 0;  // Of the holder.
   std::atomic<std::uint64_t> contended_{0};
-  std::atomic<std::uint64_t> longest_hold_{0};
-  std::uint64_t taken_at_ = 0;  // By the holder, where that is measured.
+  HoldRecord* record_ = nullptr;  // Where holds are measured; of the holder.
 };
 
 }  // namespace heapscope::kernel

@@ -116,6 +116,8 @@ class Run {
     }
     // For one core as well, so that the lock is what is tried.
     share_heaps(true);
+    lock_was_measured_ = heap_lock_measured();
+    clear_heap_lock_holds();
     measure_heap_lock(true);
     stopping.store(false, std::memory_order_relaxed);
     for (std::uint32_t i = 0; i < request_.cores; ++i) {
@@ -150,7 +152,7 @@ class Run {
       doze(kDozeMicroseconds);
     }
     microseconds_ = clock_.microseconds();
-    measure_heap_lock(false);
+    measure_heap_lock(lock_was_measured_);
     end_work();
     // Those of a core that faulted are not freed yet.
     for (std::uint32_t i = 0; i < request_.cores; ++i) workers[i].release_all();
@@ -176,7 +178,7 @@ class Run {
         Field{.name = "lock_acquisitions", .value = lock.acquisitions - lock_before_.acquisitions},
         Field{.name = "lock_contended", .value = lock.contended - lock_before_.contended},
         Field{.name = "lock_longest_hold_ns",
-              .value = lock.longest_hold_ticks * 1'000'000 / ticks_per_second() * 1000},
+              .value = nanoseconds(heap_lock_holds().longest.ticks)},
         Field{.name = "microseconds", .value = microseconds_},
     };
     for (const Field& each : fields) reply.field(each.name, Value::count(each.value));
@@ -291,6 +293,7 @@ class Run {
   Request request_;
   std::uint64_t live_before_ = heap().stats().live_blocks;
   LockCounters lock_before_ = heap_lock_counters();
+  bool lock_was_measured_ = false;
   Stopwatch clock_;
   std::uint64_t microseconds_ = 0;
   std::uint64_t blocks_left_ = 0;  // A wrapped count where blocks are missing.

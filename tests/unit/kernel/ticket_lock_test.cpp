@@ -34,22 +34,111 @@ TEST(TicketLock, LeavesInterruptsMaskedThatWereMaskedBefore) {
   ThreadCore::masked = 0;
 }
 
-TEST(TicketLock, CountsAcquisitionsAndTheLongestHoldThatWasMeasured) {
+/// Has the lock for so many ticks, or one more.
+void hold(Lock& lock, std::uint64_t ticks) {
+  const std::scoped_lock held(lock);
+  ThreadCore::ticks += ticks;
+}
+
+TEST(TicketLock, CountsAcquisitions) {
   Lock lock;
-  const auto hold = [&lock](std::uint64_t ticks) {
-    const std::scoped_lock held(lock);
-    ThreadCore::ticks += ticks;
-  };
-  hold(5000);
-  EXPECT_EQ(lock.counters().longest_hold_ticks, 0U);
-  lock.measure_holds(true);
-  for (int i = 0; i < 10; ++i) hold(i == 5 ? 1000 : 0);
-  lock.measure_holds(false);
-  hold(7000);
-  EXPECT_EQ(lock.counters().acquisitions, 14U);
+  for (int i = 0; i < 10; ++i) hold(lock, 5);
+  EXPECT_EQ(lock.counters().acquisitions, 10U);
   EXPECT_EQ(lock.counters().contended, 0U);
-  EXPECT_GE(lock.counters().longest_hold_ticks, 1000U);
-  EXPECT_LT(lock.counters().longest_hold_ticks, 1100U);
+}
+
+TEST(TicketLock, MeasuresHoldsOnlyWhileItIsTold) {
+  Lock lock;
+  HoldRecord record;
+  hold(lock, 9000);
+  lock.measure_holds(&record);
+  for (int i = 0; i < 10; ++i) hold(lock, i == 5 ? 1000 : 0);
+  lock.measure_holds(nullptr);
+  hold(lock, 7000);
+  EXPECT_EQ(record.holds, 10U);
+  EXPECT_GE(record.longest.ticks, 1000U);
+  EXPECT_LE(record.longest.ticks, 1001U);
+  EXPECT_EQ(record.longest.cycles, record.longest.ticks * 10);
+  EXPECT_EQ(record.longest.instructions, record.longest.ticks * 3);
+  EXPECT_EQ(record.waits, 0U);
+  EXPECT_EQ(lock.counters().acquisitions, 14U);
+}
+
+TEST(TicketLock, GoesOnMeasuringWhereItEnded) {
+  Lock lock;
+  HoldRecord record;
+  for (int i = 0; i < 2; ++i) {
+    lock.measure_holds(&record);
+    hold(lock, i == 0 ? 1000 : 10);
+    lock.measure_holds(nullptr);
+  }
+  EXPECT_EQ(record.holds, 2U);
+  EXPECT_GE(record.longest.ticks, 1000U);
+}
+
+TEST(TicketLock, SaysWhoHeldItLongest) {
+  Lock lock;
+  HoldRecord record;
+  lock.measure_holds(&record);
+  const auto hold_as = [&lock](std::uint32_t number, std::uint64_t caller, std::uint64_t ticks) {
+    std::thread([&] {
+      ThreadCore::this_number = number;
+      ThreadCore::this_caller = caller;
+      hold(lock, ticks);
+    }).join();
+  };
+  hold_as(1, 0x1111, 500);
+  hold_as(3, 0x3333, 800);
+  hold_as(2, 0x2222, 700);
+  EXPECT_EQ(record.longest.core, 3U);
+  ASSERT_EQ(record.longest.callers.size(), 1U);
+  EXPECT_EQ(record.longest.callers[0], 0x3333U);
+}
+
+TEST(TicketLock, SortsHoldsByTheirLength) {
+  Lock lock;
+  HoldRecord record;
+  lock.measure_holds(&record);
+  const auto number_of = [&](std::uint64_t ticks) {
+    const auto before = record.lengths;
+    hold(lock, ticks);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      if (record.lengths[i] != before[i]) return i;
+    }
+    return before.size();
+  };
+  // A look at the clock is a tick of its own.
+  EXPECT_EQ(number_of(0), 1U);
+  EXPECT_EQ(number_of(1), 2U);
+  EXPECT_EQ(number_of(2), 2U);
+  EXPECT_EQ(number_of(3), 3U);
+  EXPECT_EQ(number_of(1022), 10U);
+  EXPECT_EQ(number_of(1023), 11U);
+  EXPECT_EQ(number_of(std::uint64_t{1} << 40), HoldRecord::kLengths - 1);
+  EXPECT_EQ(record.holds, 7U);
+}
+
+TEST(TicketLock, MeasuresWaits) {
+  Lock lock;
+  HoldRecord record;
+  lock.measure_holds(&record);
+  lock.lock();
+  {
+    const std::uint64_t acquisitions = lock.counters().acquisitions;
+    std::thread other([&lock] {
+      ThreadCore::this_number = 1;
+      hold(lock, 0);
+    });
+    while (lock.counters().acquisitions == acquisitions) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ThreadCore::ticks += 1000;
+    lock.unlock();
+    other.join();
+  }
+  EXPECT_EQ(lock.counters().contended, 1U);
+  EXPECT_EQ(record.waits, 1U);
+  EXPECT_GE(record.waited_ticks, 1000U);
+  EXPECT_LE(record.waited_ticks, 1010U);
 }
 
 TEST(TicketLock, CountsThoseThatHadToWait) {
@@ -126,6 +215,15 @@ TEST(TicketLock, LeavesInterruptsMaskedInAPanic) {
   lock.lock();
   lock.unlock();
   EXPECT_EQ(ThreadCore::masked, 1U);
+}
+
+TEST(TicketLock, MeasuresNothingInAPanic) {
+  Lock lock;
+  HoldRecord record;
+  lock.measure_holds(&record);
+  const Panic panic;
+  hold(lock, 1000);
+  EXPECT_EQ(record.holds, 0U);
 }
 
 TEST(TicketLock, WorkThatIsGivenUpInAPanicDoesNotKeepIt) {

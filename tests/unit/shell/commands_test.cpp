@@ -143,6 +143,7 @@ TEST(Commands, EveryExampleRuns) {
         for (const std::string_view example : command->examples) {
           ShellRig rig({.mode = mode, .allocator = allocator});
           rig.boot.initrd = {.start = trace_start, .end = trace_start + trace.size()};
+          alloc::record_origins(rig.heap, true);  // As in the kernel.
           rig.run("alloc 64 -n 3 -t page");
           // The text that an example announces is typed behind it.
           const bool text_follows = example.find("<<END") != std::string_view::npos;

@@ -39,7 +39,7 @@ class HeapLock {
     SpinLock::leave_alone(mask);
   }
   [[nodiscard]] LockCounters counters() const { return lock_.counters(); }
-  void measure_holds(bool measured) { lock_.measure_holds(measured); }
+  void measure_holds(HoldRecord* record) { lock_.measure_holds(record); }
 
  private:
   /// The counter of kernel/performance.hpp, which has 32 bits and wraps.
