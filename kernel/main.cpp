@@ -209,7 +209,7 @@ class Machine final : public shell::Platform {
     return started_.microseconds_at(ticks);
   }
   [[nodiscard]] std::uint64_t nanoseconds_of(std::uint64_t ticks) const override {
-    return ticks_in(ticks, 1'000'000'000);
+    return nanoseconds(ticks);
   }
   bool write_caller(TextSink& out, alloc::CallPath path, std::size_t number) const override {
     if (number >= kPathCallers || callers_of(path)[number] == 0) return false;

@@ -36,7 +36,7 @@ constexpr std::array kOptions{
 };
 constexpr std::array<std::string_view, 3> kExamples{"stress", "stress -c 2 -n 10000",
                                                     "stress -n 20_000 -s 1"};
-constexpr std::array<std::string_view, 3> kRelated{"cores", "replay", "selftest"};
+constexpr std::array<std::string_view, 4> kRelated{"cores", "lock", "replay", "selftest"};
 constexpr CommandRecord kRecord{
     .name = "stress",
     .usage = "stress [-c CORES] [-n OPERATIONS] [-s SEED]",
@@ -46,7 +46,8 @@ constexpr CommandRecord kRecord{
         "checked as a whole. exhausted counts what did not fit, which is no failure. failures: "
         "calls that were refused, blocks at wrong places. corrupted_bytes: bytes of a block that "
         "somebody else wrote. lock: how often the heap's lock was taken, how often somebody had to "
-        "wait for it, and how long it was held at most. All blocks are freed at the end, also "
+        "wait for it, and how long it was held at most; `lock` tells more. All blocks are freed at "
+        "the end, also "
         "after Ctrl-C; the bump allocator does not get their memory back.",
     .options = kOptions,
     .examples = kExamples,

@@ -49,7 +49,7 @@ SESSION = [
     "mark m", "trace on", "alloc 32", "trace dump", "trace off", "diff m", "origins", "heapmap --ram",
     "heapmap --live -c 2 -i 10", "sleep 1", "source initrd", "source $last", "free $last",
     "nosuch", "free a1", "alloc 0", "crash read", "crash write", "crash jump", "crash stack",
-    "crash undefined", "cores", "stress -n 2000 -s 1", "crash read -c 2", "crash read -c all",
+    "crash undefined", "lock measure on", "cores", "stress -n 2000 -s 1", "lock", "lock measure off", "crash read -c 2", "crash read -c all",
     "crash spin -c 3", "cores", "mode json", "stats", "board", "demo set", "crash read", "mode plain",
 ]
 ENDING = {"boot", "panic", "poweroff", "reboot"}
