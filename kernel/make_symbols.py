@@ -77,8 +77,8 @@ def main() -> None:
     label("symbol_table")
     for address, name in symbols:
         instruction, rest = divmod(address - start, 4)
-        assert rest == 0 and instruction < 1 << 16 and offsets[name] < 1 << 16
-        print(f".hword {instruction:#x}, {offsets[name]}")
+        assert rest == 0 and instruction < 1 << 17 and offsets[name] < 1 << 15
+        print(f".word {instruction | offsets[name] << 17:#x}")
     label("symbol_table_end")
     label("symbol_pairs")
     for pair in pairs:

@@ -13,8 +13,11 @@ namespace {
 
 /// One function, in order of address.
 struct Symbol {
-  std::uint16_t instruction;  // How many come before it in the kernel's text.
-  std::uint16_t name;         // From the start of the names, which end with a NUL each.
+  std::uint32_t place;  // 17 bits: how many instructions of the kernel's text are before it.
+
+  [[nodiscard]] std::uint64_t instruction() const { return place & 0x1'ffff; }
+  /// From the start of the names, which end with a NUL each.
+  [[nodiscard]] std::size_t name() const { return place >> 17; }
 };
 static_assert(sizeof(Symbol) == 4);
 
@@ -44,7 +47,7 @@ void write_byte(TextSink& out, unsigned char byte) {
 }
 
 void write_name(TextSink& out, const Symbol& symbol) {
-  for (const unsigned char* at = symbol_names + symbol.name; *at != 0; ++at) write_byte(out, *at);
+  for (const unsigned char* at = symbol_names + symbol.name(); *at != 0; ++at) write_byte(out, *at);
 }
 
 /// False where there is none: then the bare address is written.
@@ -60,7 +63,7 @@ bool write_place(TextSink& out, std::uint64_t address) {
   }
   const Symbol& symbol = *(after - 1);
   write_name(out, symbol);
-  format(out, "+{:#x}", offset - symbol.instruction * kInstructionBytes);
+  format(out, "+{:#x}", offset - symbol.instruction() * kInstructionBytes);
   return true;
 }
 

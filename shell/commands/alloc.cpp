@@ -11,7 +11,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_alloc(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 'n', .value_name = "COUNT", .help = "that many blocks, all or none"},
@@ -36,7 +36,7 @@ constexpr CommandRecord kRecord{
     .related = kRelated,
     .min_arguments = 1,
     .max_arguments = 2,
-    .run = run,
+    .run = run_alloc,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -177,7 +177,7 @@ bool show(Context& context, HandleId first) {
   return !handle;
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_alloc(Context& context, const Arguments& arguments) {
   int status = kWrongUsage;
   const auto request = read_request(context, arguments, status);
   if (!request) return status;

@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_allocator(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 4> kExamples{"allocator", "allocator bump 64K",
                                                     "allocator first-fit 1M", "allocator bin all"};
@@ -29,7 +29,7 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 2,
-    .run = run,
+    .run = run_allocator,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -69,7 +69,7 @@ int report_failure(Context& context, SetupError error, std::string_view name) {
   return kFailed;
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_allocator(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) {
     show(context);
     return kSuccess;

@@ -9,7 +9,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_assert(Context& context, const Arguments& arguments);
 
 constexpr auto kNames = [] {
   std::array<std::string_view, kStatFields.size()> names{};
@@ -36,7 +36,7 @@ constexpr CommandRecord kRecord{
     .min_arguments = 1,
     .max_arguments = kMaxWords - 1,
     .takes_words_as_they_are = true,
-    .run = run,
+    .run = run_assert,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -97,7 +97,7 @@ int explain(Context& context, std::string_view expression, const HeapFigures& fi
   return context.reply.fail("assertion", "assert: {} does not hold{}", expression, named.view());
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_assert(Context& context, const Arguments& arguments) {
   Text expression;
   for (const std::string_view word : arguments.positional()) {
     if (!expression.view().empty()) expression.write(" ");

@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_atags(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 'x', .value_name = {}, .help = "show the raw words as well"},
@@ -25,7 +25,7 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .related = kRelated,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_atags,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -161,7 +161,7 @@ void show_malformed(Reply& reply, const atags::BootInfo& boot) {
   reply.end_list();
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_atags(Context& context, const Arguments& arguments) {
   const atags::BootInfo& boot = context.environment.boot;
   Reply& reply = context.reply;
   reply.field("source", Value::text(atags::boot_source_name(boot.source)));

@@ -8,7 +8,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_bins(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"bins"};
 constexpr std::array<std::string_view, 3> kRelated{"stats", "blocks", "heapmap"};
@@ -23,7 +23,7 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .related = kRelated,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_bins,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -63,7 +63,7 @@ void show(Context& context, const alloc::BinStats& bin, std::uint64_t all_bytes)
   context.reply.end_item();
 }
 
-int run(Context& context, const Arguments&) {
+int run_bins(Context& context, const Arguments&) {
   Reply& reply = context.reply;
   Bins live{};
   std::uint64_t live_bytes = 0;

@@ -8,7 +8,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_blocks(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 4> kKeys{"address", "size", "age", "tag"};
 constexpr std::array kOptions{
@@ -42,7 +42,7 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .related = kRelated,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_blocks,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -156,7 +156,7 @@ void show(Context& context, const Item& item) {
   reply.end_item();
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_blocks(Context& context, const Arguments& arguments) {
   const auto request = read_request(context, arguments);
   if (!request) return kWrongUsage;
   Reply& reply = context.reply;

@@ -10,7 +10,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_boot(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 'f', .value_name = {}, .help = "start it whatever its header says"},
@@ -32,7 +32,7 @@ constexpr CommandRecord kRecord{
     .related = kRelated,
     .arguments = kArguments,
     .max_arguments = 1,
-    .run = run,
+    .run = run_boot,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -59,7 +59,7 @@ std::optional<Range> memory_of(Context& context, Bytes image, bool forced) {
   return Range{.start = place, .end = bytes > UINT64_MAX - place ? UINT64_MAX : place + bytes};
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_boot(Context& context, const Arguments& arguments) {
   std::optional<ReceivedFile> file;
   Bytes image;
   if (arguments.size() > 0) {

@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_clear(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"clear"};
 constexpr std::array<std::string_view, 1> kRelated{"mode"};
@@ -20,11 +20,11 @@ constexpr CommandRecord kRecord{
     .options = {},
     .examples = kExamples,
     .related = kRelated,
-    .run = run,
+    .run = run_clear,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments&) {
+int run_clear(Context& context, const Arguments&) {
   context.shell.control_screen("\x1b[H\x1b[2J");
   return kSuccess;
 }

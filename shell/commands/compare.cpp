@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_compare(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{kSeedOption, kOperationsOption};
 constexpr std::array<std::string_view, 2> kExamples{"compare uniform", "compare initrd"};
@@ -27,7 +27,7 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = 1,
-    .run = run,
+    .run = run_compare,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -102,7 +102,7 @@ void show(Context& context, const WorkloadChoice& choice, std::string_view alloc
   reply.end_item();
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_compare(Context& context, const Arguments& arguments) {
   int status = kSuccess;
   auto choice = WorkloadChoice::read(context, kRecord, arguments, status);
   if (!choice) return status;

@@ -9,7 +9,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_diff(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kGroupings{"tag", "caller"};
 constexpr std::array kOptions{
@@ -36,7 +36,7 @@ constexpr CommandRecord kRecord{
     .related = kRelated,
     .min_arguments = 1,
     .max_arguments = 2,
-    .run = run,
+    .run = run_diff,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -190,7 +190,7 @@ void show_block(Context& context, const alloc::Origin& origin) {
   reply.end_item();
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_diff(Context& context, const Arguments& arguments) {
   const std::string_view by = arguments.value_of('g').value_or(kGroupings[0]);
   if (by != kGroupings[0] && by != kGroupings[1]) {
     return context.reply.refuse(kRecord.usage, "BY must be tag or caller, not '{}'", by);

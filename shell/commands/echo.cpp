@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_echo(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"echo hello", "echo $?"};
 constexpr std::array<std::string_view, 1> kRelated{"mode"};
@@ -24,11 +24,11 @@ constexpr CommandRecord kRecord{
     .max_arguments = kMaxWords - 1,
     .takes_words_as_they_are = true,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_echo,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments& arguments) {
+int run_echo(Context& context, const Arguments& arguments) {
   FixedText<1200> text;  // More than the words of a line can come to.
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (i > 0) text.write(" ");

@@ -8,7 +8,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_free(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 't',
@@ -32,7 +32,7 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = kMaxWords - 1,
-    .run = run,
+    .run = run_free,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -108,7 +108,7 @@ bool tag_in_use(const HandleTable& handles, std::string_view tag) {
   return false;
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_free(Context& context, const Arguments& arguments) {
   const auto tag = arguments.value_of('t');
   if (tag) {
     if (arguments.size() > 0) {

@@ -16,7 +16,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_heapmap(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 3> kColourings{"fullness", "tag", "age"};
 constexpr std::array kOptions{
@@ -72,7 +72,7 @@ constexpr CommandRecord kRecord{
     .min_arguments = 0,
     .max_arguments = 2,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_heapmap,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -559,7 +559,7 @@ bool has_any(const Arguments& arguments, std::string_view letters) {
   return std::ranges::any_of(letters, [&](char letter) { return arguments.has(letter); });
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_heapmap(Context& context, const Arguments& arguments) {
   if (arguments.has('a')) {
     if (arguments.size() == 0 && !has_any(arguments, "wrbkzlic")) return show_memory(context);
     return context.reply.refuse(kRecord.usage, "--ram stands alone");

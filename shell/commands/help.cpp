@@ -8,7 +8,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_help(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"help", "help alloc"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::topic}};
@@ -27,7 +27,7 @@ constexpr CommandRecord kRecord{
     .min_arguments = 0,
     .max_arguments = 1,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_help,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -60,7 +60,7 @@ void list_all(Context& context) {
   reply.end_list();
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_help(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) {
     list_all(context);
     return kSuccess;

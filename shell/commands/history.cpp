@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_history(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{OptionRecord{.letter = 'c', .value_name = {}, .help = "forget them"}};
 constexpr std::array<std::string_view, 2> kExamples{"history", "history -c"};
@@ -21,7 +21,7 @@ constexpr CommandRecord kRecord{
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
-    .run = run,
+    .run = run_history,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -30,7 +30,7 @@ constexpr std::array kColumns{
     Column{.name = "line"},
 };
 
-int run(Context& context, const Arguments& arguments) {
+int run_history(Context& context, const Arguments& arguments) {
   History& history = context.environment.history;
   if (arguments.has('c')) {
     history.clear();

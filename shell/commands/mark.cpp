@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_mark(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 'd', .word = "delete", .value_name = {}, .help = "forget the mark"},
@@ -26,7 +26,7 @@ constexpr CommandRecord kRecord{
     .related = kRelated,
     .min_arguments = 0,
     .max_arguments = 1,
-    .run = run,
+    .run = run_mark,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -53,7 +53,7 @@ void list(Context& context) {
   reply.end_list();
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_mark(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) {
     if (arguments.has('d')) return context.reply.refuse(kRecord.usage, "-d needs a NAME");
     list(context);

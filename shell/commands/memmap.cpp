@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_memmap(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"memmap"};
 constexpr std::array<std::string_view, 2> kRelated{"atags", "heapmap"};
@@ -22,7 +22,7 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .related = kRelated,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_memmap,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -44,7 +44,7 @@ void show_range(Reply& reply, Range range) {
   reply.field("bytes", Value::bytes(range.size()));
 }
 
-int run(Context& context, const Arguments&) {
+int run_memmap(Context& context, const Arguments&) {
   Reply& reply = context.reply;
   reply.begin_list("banks", kBankColumns);
   for (const Range& bank : context.environment.memory.banks) {

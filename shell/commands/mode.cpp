@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_mode(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"mode", "mode plain"};
 constexpr std::array<std::string_view, 3> kNames{"plain", "terminal", "json"};
@@ -27,11 +27,11 @@ constexpr CommandRecord kRecord{
     .min_arguments = 0,
     .max_arguments = 1,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_mode,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments& arguments) {
+int run_mode(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) {
     context.reply.field("mode", Value::text(mode_name(context.shell.mode())));
     return kSuccess;

@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_origins(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kWords{"on", "off"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kWords}};
@@ -28,7 +28,7 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 1,
-    .run = run,
+    .run = run_origins,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -56,7 +56,7 @@ int show(Context& context) {
   return kSuccess;
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_origins(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) return show(context);
   const bool on = arguments[0] == kWords[0];
   if (!on && arguments[0] != kWords[1]) {

@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_poweroff(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"poweroff", "poweroff 3"};
 constexpr std::array<std::string_view, 1> kRelated{"reboot"};
@@ -22,11 +22,11 @@ constexpr CommandRecord kRecord{
     .min_arguments = 0,
     .max_arguments = 1,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_poweroff,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments& arguments) {
+int run_poweroff(Context& context, const Arguments& arguments) {
   std::optional<std::uint64_t> status = 0;
   if (arguments.size() > 0) status = read_number(context, kRecord, arguments[0], "STATUS", 0, 255);
   if (!status) return kWrongUsage;

@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_reboot(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"reboot"};
 constexpr std::array<std::string_view, 1> kRelated{"poweroff"};
@@ -19,11 +19,11 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .related = kRelated,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_reboot,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments&) {
+int run_reboot(Context& context, const Arguments&) {
   context.reply.line("action", "rebooting");
   context.shell.stop_after_line({.reboot = true});
   return kSuccess;

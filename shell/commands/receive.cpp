@@ -10,7 +10,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_receive(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 't',
@@ -33,11 +33,11 @@ constexpr CommandRecord kRecord{
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
-    .run = run,
+    .run = run_receive,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments& arguments) {
+int run_receive(Context& context, const Arguments& arguments) {
   Environment& environment = context.environment;
   HandleTable& handles = environment.handles;
   HandleTable::TagId tag = HandleTable::kNoTag;

@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_repeat(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{
@@ -31,11 +31,11 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 2,
     .max_arguments = kMaxWords - 1,
-    .run = run,
+    .run = run_repeat,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments& arguments) {
+int run_repeat(Context& context, const Arguments& arguments) {
   Shell& shell = context.shell;
   const auto rounds = read_number(context, kRecord, arguments[0], "N", 1);
   if (!rounds) return kWrongUsage;

@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_replay(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     kSeedOption, kOperationsOption,
@@ -29,7 +29,7 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 1,
-    .run = run,
+    .run = run_replay,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -77,7 +77,7 @@ void show(Context& context, const WorkloadChoice& choice, const workload::Figure
   reply.field("microseconds", Value::count(microseconds));
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_replay(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) {
     list(context);
     return kSuccess;

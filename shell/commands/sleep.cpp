@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_sleep(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"sleep 100"};
 constexpr std::array<std::string_view, 2> kRelated{"repeat", "watch"};
@@ -21,11 +21,11 @@ constexpr CommandRecord kRecord{
     .related = kRelated,
     .min_arguments = 1,
     .max_arguments = 1,
-    .run = run,
+    .run = run_sleep,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments& arguments) {
+int run_sleep(Context& context, const Arguments& arguments) {
   const auto duration = read_number(context, kRecord, arguments[0], "MS", 0, kMillisecondsOfDay);
   if (!duration) return kWrongUsage;
   if (context.shell.pause(*duration * 1000)) return kSuccess;

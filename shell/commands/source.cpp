@@ -8,7 +8,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_source(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"source <<END"};
 constexpr std::array<std::string_view, 2> kRelated{"set", "repeat"};
@@ -30,7 +30,7 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = 1,
-    .run = run,
+    .run = run_source,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -82,7 +82,7 @@ Script find_script(Context& context, std::string_view word) {
   return word == "initrd" ? initrd_script(context) : block_script(context, word);
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_source(Context& context, const Arguments& arguments) {
   if (!context.shell.script_allowed()) {
     return context.reply.fail("too-deep", "{} scripts within one another are the most",
                               Shell::kMaxScripts);

@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_stats(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"stats"};
 constexpr std::array<std::string_view, 3> kRelated{"heapmap", "allocator", "alloc"};
@@ -23,7 +23,7 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .related = kRelated,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_stats,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -52,7 +52,7 @@ void show_bins(Context& context) {
   context.reply.end_list();
 }
 
-int run(Context& context, const Arguments&) {
+int run_stats(Context& context, const Arguments&) {
   const alloc::Stats stats = context.environment.heap.stats();
   Reply& reply = context.reply;
   reply.field("allocator", Value::text(context.environment.heap.allocator_name()));

@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_time(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"time stats", "time heapmap"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::command}};
@@ -24,7 +24,7 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = kMaxWords - 1,
-    .run = run,
+    .run = run_time,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -34,7 +34,7 @@ Value instructions_between(const Counts& before, const Counts& after) {
   return Value::count((*after.instructions - *before.instructions) & 0xffff'ffff);
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_time(Context& context, const Arguments& arguments) {
   Platform& platform = context.environment.platform;
   const Counts before = platform.counts();
   const auto [status, reply] = context.shell.run_nested(arguments.positional(), kRecord.name);

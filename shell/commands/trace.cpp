@@ -10,7 +10,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_trace(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 6> kWords{"on", "off", "frees", "dump", "clear", "status"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kWords}};
@@ -33,7 +33,7 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 1,
-    .run = run,
+    .run = run_trace,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -268,7 +268,7 @@ int set(Context& context, alloc::Tracing tracing) {
   return show(context);
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_trace(Context& context, const Arguments& arguments) {
   const std::string_view word = arguments.size() == 0 ? "status" : arguments[0];
   if (word == "status") return show(context);
   if (word == "on") return set(context, alloc::Tracing::on);

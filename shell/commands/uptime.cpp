@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_uptime(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 1> kExamples{"uptime"};
 constexpr std::array<std::string_view, 2> kRelated{"time", "version"};
@@ -19,11 +19,11 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .related = kRelated,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_uptime,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments&) {
+int run_uptime(Context& context, const Arguments&) {
   context.reply.field("microseconds", Value::count(context.environment.platform.uptime_us()));
   return kSuccess;
 }

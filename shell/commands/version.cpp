@@ -6,7 +6,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_version(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 'v', .value_name = {}, .help = "show what the boot took as well"},
@@ -22,7 +22,7 @@ constexpr CommandRecord kRecord{
     .examples = kExamples,
     .related = kRelated,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_version,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -34,7 +34,7 @@ void show_boot(Context& context) {
                       boot.instructions ? Value::count(*boot.instructions) : none);
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_version(Context& context, const Arguments& arguments) {
   const BuildInfo build = context.environment.platform.build();
   context.reply.field("name", Value::text("heapscope"));
   context.reply.field("version", Value::text(build.version));

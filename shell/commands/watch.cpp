@@ -7,7 +7,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_watch(Context& context, const Arguments& arguments);
 
 constexpr std::array kOptions{
     OptionRecord{.letter = 'n',
@@ -32,11 +32,11 @@ constexpr CommandRecord kRecord{
     .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = kMaxWords - 1,
-    .run = run,
+    .run = run_watch,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-int run(Context& context, const Arguments& arguments) {
+int run_watch(Context& context, const Arguments& arguments) {
   Shell& shell = context.shell;
   const auto pause = read_number(context, kRecord, arguments.value_of('n').value_or("2"), "SECONDS",
                                  0, kMillisecondsOfDay / 1000);

@@ -10,7 +10,7 @@
 namespace heapscope::shell {
 namespace {
 
-int run(Context& context, const Arguments& arguments);
+int run_who(Context& context, const Arguments& arguments);
 
 constexpr std::array<std::string_view, 2> kExamples{"who a1", "who 0x80000"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::block}};
@@ -30,7 +30,7 @@ constexpr CommandRecord kRecord{
     .min_arguments = 1,
     .max_arguments = 1,
     .safe_in_panic = true,
-    .run = run,
+    .run = run_who,
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
@@ -89,7 +89,7 @@ int tell_region(Context& context, std::uint64_t address) {
   return context.reply.fail("outside-memory", "{:#x} is beyond all memory and registers", address);
 }
 
-int run(Context& context, const Arguments& arguments) {
+int run_who(Context& context, const Arguments& arguments) {
   const auto place = read_place(context, kRecord, arguments[0]);
   if (!place) return place.error();
   Environment& environment = context.environment;
