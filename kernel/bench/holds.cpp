@@ -28,6 +28,7 @@ int run(shell::Context& context, const shell::Arguments&) {
   const HoldFigures figures = std::exchange(hold_figures, {});
   context.reply.field("longest", shell::Value::count(figures.longest));
   context.reply.field("holds", shell::Value::count(figures.holds));
+  context.reply.field("instructions", shell::Value::count(figures.instructions));
   return shell::kSuccess;
 }
 

@@ -348,8 +348,9 @@ def test_the_image_header() -> None:
 
 
 def test_the_image_is_small() -> None:
-    """With all commands and symbols. Before the terminal, the language and XMODEM it was 192 KiB."""
-    assert KERNEL.stat().st_size <= 272 * 1024
+    """With all commands and symbols. Before the terminal, the language and XMODEM it was 192 KiB,
+    before the heap could be looked into 260."""
+    assert KERNEL.stat().st_size <= 400 * 1024
 
 
 def test_the_symbols_are_those_of_this_kernel() -> None:

@@ -13,7 +13,8 @@ namespace heapscope::kernel {
 /// Of all heaps' locks, as core 0 holds them, since it was cleared.
 struct HoldFigures {
   std::uint64_t holds = 0;
-  std::uint32_t longest = 0;  ///< In instructions.
+  std::uint64_t instructions = 0;  ///< Of all holds together.
+  std::uint32_t longest = 0;       ///< In instructions.
 };
 inline constinit HoldFigures hold_figures;
 
@@ -51,6 +52,7 @@ class HeapLock {
   void note() const {
     const std::uint32_t held = instructions() - taken_at_;
     ++hold_figures.holds;
+    hold_figures.instructions += held;
     hold_figures.longest = std::max(hold_figures.longest, held);
   }
 
