@@ -149,8 +149,10 @@ Cell CellPainter::finished() const {
   Cell cell{.permille = static_cast<std::uint16_t>(permille), .group = group_, .mark = mark_};
   if (to_scale_) return cell;
   cell.group = 0;
-  cell.mark = metadata_ == size ? 'm' : '\0';
-  if (groups_.by() == GroupBy::fullness || full_ == metadata_) return cell;
+  const bool by_group = groups_.by() != GroupBy::fullness;
+  // Shades would be taken for the marks of groups.
+  cell.mark = metadata_ == size || (by_group && metadata_ > 0) ? 'm' : '\0';
+  if (!by_group || full_ == metadata_) return cell;
   const auto most = std::ranges::max_element(bytes_);
   cell.group = static_cast<std::uint8_t>(most - bytes_.begin());
   cell.mark = groups_.mark(cell.group);

@@ -215,10 +215,11 @@ constexpr std::uint64_t cell_size(std::uint64_t length, std::uint64_t cells) {
   return (exact + kCellUnit - 1) / kCellUnit * kCellUnit;
 }
 
-/// As many cells as fit beside the address, in eights.
+/// As many cells as fit beside the address, in eights. Not in a screen's last column:
+/// what stands there goes when the rest of a full row is erased.
 std::size_t fitting_columns(const Reply& reply) {
   const std::size_t columns = reply.room().columns;
-  const std::size_t eights = (columns - std::min(columns, kAddressColumns)) / 8;
+  const std::size_t eights = (columns - std::min(columns, kAddressColumns + 1)) / 8;
   return std::clamp<std::size_t>(eights * 8, 8, kMaxSide);
 }
 

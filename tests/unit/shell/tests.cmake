@@ -12,6 +12,7 @@ heapscope_unit_test(shell
   unit/shell/frame_test.cpp
   unit/shell/free_command_test.cpp
   unit/shell/handle_table_test.cpp
+  unit/shell/heap_picture_test.cpp
   unit/shell/heap_setup_test.cpp
   unit/shell/heapmap_command_test.cpp
   unit/shell/history_test.cpp
@@ -22,6 +23,7 @@ heapscope_unit_test(shell
   unit/shell/language_test.cpp
   unit/shell/line_editor_test.cpp
   unit/shell/line_reader_test.cpp
+  unit/shell/live_heapmap_test.cpp
   unit/shell/number_test.cpp
   unit/shell/output_test.cpp
   unit/shell/panic_shell_test.cpp
