@@ -56,6 +56,14 @@ Result<Arguments, Arguments::Error> Arguments::parse(std::span<const std::string
                                                      bool words_as_they_are) {
   Result<Arguments, Error> result;
   Arguments& arguments = *result;
+  // What stands behind the word that is wrong still says how that is to be told, unless it
+  // may be another command's.
+  const auto refuse = [&](Error::Kind kind, std::size_t at) {
+    const auto rest = words.subspan(at + 1, command_at == 0 ? std::dynamic_extent : 0);
+    const auto over = std::ranges::find(rest, "--");
+    const bool follows = std::find(rest.begin(), over, kOneLine) != over;
+    return fail(Error{kind, words[at], arguments.one_line_ || follows});
+  };
   bool options_over = words_as_they_are;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string_view word = words[i];
@@ -73,12 +81,12 @@ Result<Arguments, Arguments::Error> Arguments::parse(std::span<const std::string
       continue;
     }
     auto [option, value] = read_option(options, word);
-    if (option == nullptr) return fail(Error{Error::Kind::unknown_option, word});
-    if (arguments.has(option->letter)) return fail(Error{Error::Kind::repeated_option, word});
+    if (option == nullptr) return refuse(Error::Kind::unknown_option, i);
+    if (arguments.has(option->letter)) return refuse(Error::Kind::repeated_option, i);
     if (option->value_name.empty()) {
-      if (value) return fail(Error{Error::Kind::unknown_option, word});
+      if (value) return refuse(Error::Kind::unknown_option, i);
     } else if (!value) {
-      if (i + 1 == words.size()) return fail(Error{Error::Kind::missing_value, word});
+      if (i + 1 == words.size()) return refuse(Error::Kind::missing_value, i);
       value = words[++i];
     }
     // A command has fewer options than there is room for, each at most once.

@@ -64,6 +64,7 @@ class Arguments {
     enum class Kind : std::uint8_t { unknown_option, missing_value, repeated_option };
     Kind kind;
     std::string_view word;
+    bool one_line = false;  ///< Whether the reply is to be one line all the same.
   };
 
   static constexpr std::size_t kMaxOptions = 12;

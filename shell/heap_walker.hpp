@@ -29,6 +29,11 @@ class HeapWalker {
     extent.size = cut.size();
     return extent;
   }
+  /// Begins again at the range's start; what has changed since the first time is noted.
+  void restart() {
+    next_ = range_.start;
+    count_ = taken_ = 0;
+  }
   /// Whether the heap was changed while it was walked.
   [[nodiscard]] bool changed() const { return changed_; }
   [[nodiscard]] bool stopped() const { return stopped_; }

@@ -478,7 +478,7 @@ int Shell::run_command(std::span<const std::string_view> words, std::string_view
         answering_->fail("too-deep", "{} commands within one another are the most", kMaxNested);
   } else {
     ++state_.nested;
-    status = call(*command, words.subspan(1), *answering_);
+    status = call(*command, words.subspan(1));
     --state_.nested;
   }
   answering_->end();
@@ -487,16 +487,23 @@ int Shell::run_command(std::span<const std::string_view> words, std::string_view
 }
 
 Shell::Nested Shell::run_nested(std::span<const std::string_view> words, std::string_view command) {
+  ReplyPrinter* const outer = answering_;
   const int status = run_command(words, words.front());
-  answering_ = &printer();
-  answering_->begin(command);
+  answer_again(outer, command);
   return {.status = status, .reply = *answering_};
 }
 
-Shell::NestedScript Shell::run_nested_script(const Script& script, std::string_view command) {
-  const ScriptEnd end = run_lines(script);
-  answering_ = &printer();
+/// The answer of a command goes on after that of another, which may have changed the mode.
+void Shell::answer_again(const ReplyPrinter* before, std::string_view command) {
+  const bool one_line = before == &one_line_ && mode_ != Mode::json;
+  answering_ = one_line ? &one_line_ : &printer();
   answering_->begin(command);
+}
+
+Shell::NestedScript Shell::run_nested_script(const Script& script, std::string_view command) {
+  ReplyPrinter* const outer = answering_;
+  const ScriptEnd end = run_lines(script);
+  answer_again(outer, command);
   return {.end = end, .reply = *answering_};
 }
 
@@ -542,10 +549,14 @@ Reply& Shell::switch_mode(Mode mode, std::string_view command) {
   return *answering_;
 }
 
-int Shell::call(const CommandRecord& command, std::span<const std::string_view> words,
-                Reply& reply) {
+int Shell::call(const CommandRecord& command, std::span<const std::string_view> words) {
   const auto arguments = Arguments::parse(words, command.options, command.command_at(),
                                           command.takes_words_as_they_are);
+  if ((arguments ? arguments->one_line() : arguments.error().one_line) && mode_ != Mode::json) {
+    answering_ = &one_line_;
+    answering_->begin(command.name);
+  }
+  Reply& reply = *answering_;
   if (!arguments) {
     const std::string_view word = arguments.error().word;
     switch (arguments.error().kind) {
@@ -561,18 +572,14 @@ int Shell::call(const CommandRecord& command, std::span<const std::string_view> 
         return reply.refuse(command.usage, "{} is given twice", word);
     }
   }
-  if (arguments->one_line() && mode_ != Mode::json) {
-    answering_ = &one_line_;
-    answering_->begin(command.name);
-  }
   if (arguments->size() < command.min_arguments) {
-    return answering_->refuse(command.usage, "{} needs more arguments", command.name);
+    return reply.refuse(command.usage, "{} needs more arguments", command.name);
   }
   if (arguments->size() > command.max_arguments) {
-    return answering_->refuse(command.usage, "{} does not take '{}'", command.name,
-                              (*arguments)[command.max_arguments]);
+    return reply.refuse(command.usage, "{} does not take '{}'", command.name,
+                        (*arguments)[command.max_arguments]);
   }
-  Context context{.environment = environment_, .reply = *answering_, .shell = *this};
+  Context context{.environment = environment_, .reply = reply, .shell = *this};
   return run_guarded(command, context, *arguments);
 }
 
@@ -591,7 +598,7 @@ int Shell::run_guarded(const CommandRecord& command, Context& context, const Arg
     int status_ = kFailed;
   };
   Run work(command, context, arguments);
-  const bool detailed = mode_ != Mode::json && purpose_ == Purpose::usual;
+  const bool detailed = answering_ == &plain_ && purpose_ == Purpose::usual;
   TextSink* const details = detailed ? &output_ : nullptr;
   const State before = state_;
   ReplyPrinter* const answering = answering_;
@@ -601,7 +608,7 @@ int Shell::run_guarded(const CommandRecord& command, Context& context, const Arg
   if (answering_ == nullptr) answering_ = answering;
   console_.set_raw(false);
   answering_->give_up();
-  if (mode_ != Mode::json) output_.begin_line();
+  if (answering_ == &plain_) output_.begin_line();
   if (answering_->begun()) return answering_->problem(fault->kind, "{}", fault->summary.view());
   return answering_->fail(fault->kind, "{}", fault->summary.view());
 }

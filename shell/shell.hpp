@@ -237,7 +237,8 @@ class Shell final : private OutputWatcher {
   ScriptEnd run_lines(const Script& script);
   void run_script_line(std::string_view& rest, Words& words);
   [[nodiscard]] bool gone(const Script& script) const;
-  int call(const CommandRecord& command, std::span<const std::string_view> words, Reply& reply);
+  void answer_again(const ReplyPrinter* before, std::string_view command);
+  int call(const CommandRecord& command, std::span<const std::string_view> words);
   int run_guarded(const CommandRecord& command, Context& context, const Arguments& arguments);
   int reject(std::string_view name, std::string_view kind, std::string_view message);
   [[nodiscard]] ReplyPrinter& printer();

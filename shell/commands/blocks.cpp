@@ -36,8 +36,8 @@ constexpr CommandRecord kRecord{
     .summary = "list the heap's blocks",
     .help =
         "Live blocks, free runs and the allocator's records by address. By size the largest "
-        "come first, by age the oldest that are recorded; sorted otherwise than by address, "
-        "256 are listed at most. sequence is the number of the call that allocated a block.",
+        "come first, by age the oldest that are recorded. sequence is the number of the call "
+        "that allocated a block. count and bytes are of all that were chosen, listed or not.",
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
@@ -78,10 +78,16 @@ struct Item {
   std::uint64_t sequence = 0;  ///< 0: not recorded.
 };
 
+/// However large the heap, so many are sorted at a time.
 constexpr std::size_t kMostSorted = 256;
 using Items = StaticVector<Item, kMostSorted>;
 /// Too much for the stack; made when it is first needed, so that no image holds it.
 constinit std::optional<Items> the_items;
+
+struct Totals {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+};
 
 std::optional<Request> read_request(Context& context, const Arguments& arguments) {
   Request request{
@@ -103,10 +109,8 @@ std::optional<Request> read_request(Context& context, const Arguments& arguments
     return std::nullopt;
   }
   request.key = static_cast<Key>(found - kKeys.begin());
-  const std::uint64_t most = request.key == Key::address ? UINT64_MAX : kMostSorted;
-  request.top = most;
   if (const auto word = arguments.value_of('n')) {
-    const auto top = read_number(context, kRecord, *word, "COUNT", 1, most);
+    const auto top = read_number(context, kRecord, *word, "COUNT", 1);
     if (!top) return std::nullopt;
     request.top = *top;
   }
@@ -134,12 +138,30 @@ bool comes_before(const Item& a, const Item& b, Key key) {
   return a.extent.start < b.extent.start;
 }
 
-void keep_sorted(Items& sorted, const Item& item, const Request& request) {
+/// Keeps the first `most` items in their order.
+void keep_sorted(Items& sorted, const Item& item, Key key, std::size_t most) {
+  if (sorted.size() == most) {
+    if (!comes_before(item, sorted[most - 1], key)) return;
+    sorted.erase(most - 1);
+  }
   std::size_t place = sorted.size();
-  while (place > 0 && comes_before(item, sorted[place - 1], request.key)) --place;
-  if (place >= request.top) return;
-  if (sorted.size() == request.top) sorted.erase(sorted.size() - 1);
+  while (place > 0 && comes_before(item, sorted[place - 1], key)) --place;
   (void)sorted.insert(place, item);
+}
+
+/// Gives `take` each item that is asked for, in the order of addresses.
+template <class Take>
+Totals for_each_item(Context& context, HeapWalker& walker, const Request& request, Take take) {
+  Totals totals;
+  while (const auto extent = walker.next()) {
+    if (!request.wants(*extent)) continue;
+    const Item item = item_of(context, *extent);
+    if (request.tag && (!item.handle || item.handle->tag != *request.tag)) continue;
+    ++totals.count;
+    totals.bytes += extent->size;
+    take(item, totals);
+  }
+  return totals;
 }
 
 void show(Context& context, const Item& item) {
@@ -156,35 +178,54 @@ void show(Context& context, const Item& item) {
   reply.end_item();
 }
 
+Totals list_by_address(Context& context, HeapWalker& walker, const Request& request) {
+  return for_each_item(context, walker, request, [&](const Item& item, const Totals& totals) {
+    if (totals.count <= request.top) show(context, item);
+  });
+}
+
+/// Goes over the heap once for each batch of items, which begins behind the one before.
+Totals list_sorted(Context& context, HeapWalker& walker, const Request& request) {
+  Totals all;
+  Items& batch = the_items.emplace();
+  std::optional<Item> last;
+  std::uint64_t left = request.top;
+  while (left > 0) {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(left, kMostSorted));
+    batch.clear();
+    const Totals totals =
+        for_each_item(context, walker, request, [&](const Item& item, const Totals&) {
+          if (!last || comes_before(*last, item, request.key)) {
+            keep_sorted(batch, item, request.key, most);
+          }
+        });
+    // What is allocated from now on could go on for ever.
+    if (!last) {
+      all = totals;
+      left = std::min(left, totals.count);
+    }
+    // Of an unfinished pass, nobody knows what would have come first.
+    if (walker.stopped()) break;
+    for (const Item& item : batch) show(context, item);
+    if (batch.size() < kMostSorted) break;
+    last = batch.back();
+    left -= batch.size();
+    walker.restart();
+  }
+  return all;
+}
+
 int run_blocks(Context& context, const Arguments& arguments) {
   const auto request = read_request(context, arguments);
   if (!request) return kWrongUsage;
   Reply& reply = context.reply;
-  const bool by_address = request->key == Key::address;
-  std::uint64_t count = 0;
-  std::uint64_t bytes = 0;
-  Items& sorted = the_items.emplace();
   HeapWalker walker(context, context.environment.setup.plan().heap);
-  if (by_address) reply.begin_list("blocks", kColumns);
-  while (const auto extent = walker.next()) {
-    if (!request->wants(*extent)) continue;
-    const Item item = item_of(context, *extent);
-    if (request->tag && (!item.handle || item.handle->tag != *request->tag)) continue;
-    bytes += extent->size;
-    if (++count > request->top && by_address) continue;
-    if (by_address) {
-      show(context, item);
-    } else {
-      keep_sorted(sorted, item, *request);
-    }
-  }
-  if (!by_address) {
-    reply.begin_list("blocks", kColumns);
-    for (const Item& item : sorted) show(context, item);
-  }
+  reply.begin_list("blocks", kColumns);
+  const Totals totals = request->key == Key::address ? list_by_address(context, walker, *request)
+                                                     : list_sorted(context, walker, *request);
   reply.end_list();
-  reply.field("count", Value::count(count));
-  reply.field("bytes", Value::bytes(bytes));
+  reply.field("count", Value::count(totals.count));
+  reply.field("bytes", Value::bytes(totals.bytes));
   if (walker.changed()) reply.field("changed_meanwhile", Value::boolean(true));
   if (!walker.stopped()) return kSuccess;
   return reply.problem("interrupted", "interrupted: not all of the heap was looked at");

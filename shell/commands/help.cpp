@@ -19,7 +19,8 @@ constexpr CommandRecord kRecord{
     .summary = "list the commands, or explain one",
     .help =
         "Without a name, lists all commands; in the panic shell, those that it runs. With one, "
-        "explains it; `NAME --help` does the same.",
+        "explains it; `NAME --help` does the same. With --one-line, the reply of any command is "
+        "one line of name=value.",
     .options = {},
     .examples = kExamples,
     .related = kRelated,

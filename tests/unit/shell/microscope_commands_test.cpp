@@ -2,8 +2,14 @@
 // replies in one line.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
 #include "alloc/workload/player.hpp"
 #include "alloc/workload/trace_reader.hpp"
+#include "alloc_state.hpp"
 #include "shell/marks.hpp"
 #include "tests/unit/shell/shell_rig.hpp"
 
@@ -68,7 +74,7 @@ TEST_F(Blocks, AreChosen) {
   EXPECT_EQ(result("blocks --live --top 2")["count"].number(), 4U);
   EXPECT_EQ(error("blocks --live --free"), "usage");
   EXPECT_EQ(error("blocks --sort colour"), "usage");
-  EXPECT_EQ(error("blocks --sort size --top 257"), "usage");
+  EXPECT_EQ(error("blocks --sort size --top 0"), "usage");
 }
 
 TEST_F(Blocks, AreSorted) {
@@ -86,6 +92,79 @@ TEST_F(Blocks, AreSorted) {
   EXPECT_EQ(ids("blocks --live --sort age"), "a1 a2 a3 a4 ");
   EXPECT_EQ(ids("blocks --live --sort tag"), "a3 a1 a2 a4 ");
   EXPECT_EQ(ids("blocks --live --sort size --top 2"), "a4 a2 ");
+}
+
+/// The addresses of the blocks that a line lists.
+std::vector<std::uint64_t> addresses_of(const Json& found) {
+  std::vector<std::uint64_t> all;
+  for (const Json& block : found["blocks"].items()) all.push_back(block["address"].address());
+  return all;
+}
+
+TEST_F(Blocks, MoreThanFitABatchAreSortedAsAModelSortsThem) {
+  constexpr std::uint64_t kSeed = 20260711;
+  RecordProperty("seed", std::to_string(kSeed));
+  std::mt19937_64 random(kSeed);
+  struct Block {
+    std::uint64_t address;
+    std::uint64_t size;
+    std::string tag;
+    std::uint64_t age;
+  };
+  std::vector<Block> model;
+  for (std::uint64_t i = 1; i <= 700; ++i) {
+    const std::string tag = random() % 4 == 0 ? "" : "t" + std::to_string(random() % 3);
+    rig_.json("alloc " + std::to_string(16 + random() % 5 * 64) +
+              (tag.empty() ? "" : " -t " + tag));
+    if (i % 3 == 0) rig_.json("free a" + std::to_string(i - random() % 2));
+  }
+  for (const alloc::Extent& extent : test::extents_of(rig_.heap)) {
+    if (extent.state != alloc::ExtentState::live) continue;
+    const auto handle = rig_.handles.find_address(extent.start);
+    ASSERT_TRUE(handle);
+    model.push_back({extent.start, extent.size, std::string(handle->tag), handle->id});
+  }
+  ASSERT_GT(model.size(), 256U);
+  const auto expect = [&](const std::string& key, auto before) {
+    std::ranges::stable_sort(model, {}, &Block::address);
+    std::ranges::stable_sort(model, before);
+    std::vector<std::uint64_t> sorted;
+    for (const Block& block : model) sorted.push_back(block.address);
+    EXPECT_EQ(addresses_of(result("blocks --live --sort " + key)), sorted) << key;
+    for (const std::size_t top : {1U, 255U, 256U, 257U, 300U}) {
+      EXPECT_EQ(
+          addresses_of(result("blocks --live --sort " + key + " --top " + std::to_string(top))),
+          std::vector(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(top)))
+          << key << " " << top;
+    }
+  };
+  expect("size", [](const Block& a, const Block& b) { return a.size > b.size; });
+  expect("age", [](const Block& a, const Block& b) { return a.age < b.age; });
+  expect("tag", [](const Block& a, const Block& b) {
+    return a.tag.empty() != b.tag.empty() ? b.tag.empty() : a.tag < b.tag;
+  });
+}
+
+TEST_F(Blocks, OfAnotherHeapThanTheOneThatWasBegunAreSaidToBe) {
+  rig_.json("alloc 64 -n 600");
+  EXPECT_FALSE(result("blocks --live --sort size").has("changed_meanwhile"));
+  // In the middle of the first batch's reply, between two passes.
+  rig_.console.call_at("a100\"", [&] { (void)rig_.heap.allocate({.size = 64}); });
+  const Json changed = result("blocks --live --sort size");
+  EXPECT_TRUE(changed["changed_meanwhile"].boolean());
+  EXPECT_EQ(changed["count"].number(), 600U);
+  EXPECT_LE(changed["blocks"].size(), 600U);
+}
+
+TEST_F(Blocks, StopAtCtrlC) {
+  rig_.json("alloc 64 -n 600");
+  for (const std::string_view key : {"address", "size"}) {
+    rig_.console.interrupt_after_output(10'000);
+    const JsonReply reply = rig_.json("blocks --live --sort " + std::string(key));
+    EXPECT_EQ(reply.result["problem"]["kind"].text(), "interrupted") << key;
+    EXPECT_LT(reply.result["blocks"].size(), 300U) << key;
+    EXPECT_EQ(rig_.status(), "1") << key;
+  }
 }
 
 using Bins = Microscope;
@@ -343,6 +422,45 @@ TEST(OneLine, IsOneLineForEveryCommand) {
     const std::string said = rig.plain(line);
     EXPECT_EQ(std::ranges::count(said, '\n'), 1) << line << ": " << said;
   }
+}
+
+TEST(OneLine, ErrorsOfTheCallAreOneLineWhereverItStands) {
+  ShellRig rig;
+  EXPECT_EQ(rig.plain("blocks --one-line -Z"), "error=usage message=\"unknown option -Z\"\n");
+  EXPECT_EQ(rig.plain("blocks -Z --one-line"), "error=usage message=\"unknown option -Z\"\n");
+  EXPECT_EQ(rig.plain("blocks -l -l --one-line"), "error=usage message=\"-l is given twice\"\n");
+  EXPECT_EQ(rig.plain("blocks --one-line --tag"), "error=usage message=\"--tag needs a value\"\n");
+  EXPECT_EQ(rig.plain("blocks x --one-line"), "error=usage message=\"blocks does not take 'x'\"\n");
+  EXPECT_EQ(rig.plain("alloc --one-line"), "error=usage message=\"alloc needs more arguments\"\n");
+  EXPECT_EQ(rig.status(), "2");
+  // Behind --, it is a word; behind -t, a tag.
+  EXPECT_EQ(rig.plain("blocks -Z -- --one-line").find("error="), std::string::npos);
+  EXPECT_EQ(rig.plain("blocks --one-line -t --one-line"), "blocks=[] count=0 bytes=0\n");
+  const std::string page = rig.plain("blocks --help --one-line");
+  EXPECT_EQ(std::ranges::count(page, '\n'), 1) << page;
+  EXPECT_TRUE(page.starts_with("summary=\"list the heap's blocks\" usage=\"blocks ")) << page;
+}
+
+TEST(OneLine, OfACommandThatFaultsIsOneLine) {
+  ShellRig rig;
+  rig.platform.fault_next();
+  EXPECT_EQ(rig.plain("uptime --one-line"),
+            "uptime_us=1234567 error=fault message=\"data abort at 0x50000000\"\n");
+}
+
+TEST(OneLine, OfACommandThatRunsAnotherIsItsOwn) {
+  ShellRig rig;
+  EXPECT_EQ(rig.plain("time --one-line echo a b"),
+            "a b\nmicroseconds=10 cycles=100 instructions=50\n");
+  EXPECT_EQ(rig.plain("time --one-line uptime --one-line"),
+            "uptime_us=1234567\nmicroseconds=10 cycles=100 instructions=50\n");
+  EXPECT_EQ(rig.plain("time --bogus uptime --one-line").find("error="), std::string::npos);
+  EXPECT_TRUE(rig.plain("time --one-line nope").starts_with("unknown command: nope\nmicroseco"));
+  // json needs no lines of its own.
+  rig.set_mode(Mode::json);
+  EXPECT_EQ(rig.json("uptime --one-line").result["uptime_us"].number(), 1'234'567U);
+  EXPECT_EQ(rig.json("uptime --one-line -Z").kind(), "usage");
+  EXPECT_EQ(rig.json_lines("time --one-line uptime").size(), 2U);
 }
 
 TEST(OneLine, BelongsToTheCommandThatItStandsBehind) {
