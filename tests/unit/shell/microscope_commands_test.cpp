@@ -386,7 +386,7 @@ TEST_F(Trace, SaysWhatWasOverwritten) {
 
 TEST_F(Trace, TellsOfRefusals) {
   rig_.json("trace on");
-  EXPECT_EQ(error("alloc 3M"), "exhausted");
+  EXPECT_EQ(error("alloc 3M"), "unsupported");
   const Json events = result("trace dump");
   ASSERT_EQ(events["events"].size(), 1U);
   EXPECT_EQ(events["events"][0]["kind"].text(), "refused");
@@ -405,7 +405,7 @@ TEST(Origins, WithoutMemoryForRecordsStayOff) {
 TEST(OneLine, IsOneLineForEveryCommand) {
   ShellRig rig;
   rig.plain("alloc 100 -n 2 -t 'two words'");
-  EXPECT_EQ(rig.plain("uptime --one-line"), "uptime_us=1234567\n");
+  EXPECT_EQ(rig.plain("uptime --one-line"), "microseconds=1234567\n");
   const std::string blocks = rig.plain("blocks --live --one-line");
   EXPECT_TRUE(blocks.starts_with("blocks=[0x")) << blocks;
   EXPECT_NE(blocks.find(":112:live:a1:-:\"two words\",0x"), std::string::npos) << blocks;
