@@ -2,6 +2,7 @@
 #include "alloc/instruments.hpp"
 
 #include <bit>
+#include <utility>
 
 namespace heapscope::alloc {
 
@@ -15,7 +16,7 @@ void Instruments::give_storage(std::span<std::byte> storage) {
 bool Instruments::record_origins(bool on) {
   if (on == recording_) return true;
   if (!on) {
-    tracing_ = Tracing::off;
+    (void)set_tracing(Tracing::off);
     recording_ = false;
     origins_.discard();
     return true;
@@ -28,7 +29,10 @@ bool Instruments::record_origins(bool on) {
 
 bool Instruments::set_tracing(Tracing tracing) {
   if (tracing != Tracing::off && !trace_.wipe_some()) return false;
-  tracing_ = recording_ ? tracing : Tracing::off;
+  const Tracing before = std::exchange(tracing_, recording_ ? tracing : Tracing::off);
+  if (before == tracing_) return true;
+  if (before == Tracing::off) trace_.clear(sequence_);
+  if (tracing_ == Tracing::off) trace_end_ = sequence_;
   return true;
 }
 
@@ -40,6 +44,7 @@ void Instruments::forget_blocks() {
     while (!origins_.clear_some()) {
     }
   }
+  trace_end_ = sequence_;
   clear_trace();
   patrol_.set(patrol_.interval());
 }

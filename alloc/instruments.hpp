@@ -37,10 +37,15 @@ class Instruments {
   /// Calls that were recorded since the storage was given: the sequence of the last one.
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
 
-  /// A trace needs the origins; without them it stays off. False as record_origins().
+  /// A trace needs the origins; without them it stays off. Switched on it begins anew,
+  /// switched off it stays as it is. False as record_origins().
   [[nodiscard, gnu::cold]] bool set_tracing(Tracing tracing);
   [[nodiscard]] Tracing tracing() const { return tracing_; }
-  [[gnu::cold]] void clear_trace() { trace_.clear(sequence_); }
+  /// The sequence of the last call that the trace may have.
+  [[nodiscard]] std::uint64_t traced_to() const {
+    return tracing_ == Tracing::off ? trace_end_ : sequence_;
+  }
+  [[gnu::cold]] void clear_trace() { trace_.clear(traced_to()); }
   [[nodiscard]] const TraceRing& trace() const { return trace_; }
 
   [[nodiscard]] FailurePlan& failures() { return failures_; }
@@ -84,6 +89,7 @@ class Instruments {
   bool recording_ = false;
   bool measuring_ = false;
   Tracing tracing_ = Tracing::off;
+  std::uint64_t trace_end_ = 0;  // While it is off.
   FailurePlan failures_;
   Patrol patrol_;
   LatencyLogs* latency_;

@@ -60,7 +60,7 @@ struct State {
 
 State state_of(alloc::Heap& heap) {
   return heap.with_instruments([](const alloc::Instruments& all) {
-    const std::uint64_t last = all.sequence();
+    const std::uint64_t last = all.traced_to();
     return State{.tracing = all.tracing(),
                  .first = all.trace().first(last),
                  .last = last,
@@ -92,7 +92,7 @@ class EventReader {
     events_.clear();
     taken_ = 0;
     context_.environment.heap.with_instruments([&](const alloc::Instruments& all) {
-      const std::uint64_t first = all.trace().first(all.sequence());
+      const std::uint64_t first = all.trace().first(all.traced_to());
       if (first > next_) lost_ += std::min(first, last_ + 1) - next_;
       next_ = std::max(next_, first);
       for (std::size_t i = 0; i < kLookedAt && next_ <= last_; ++i) {

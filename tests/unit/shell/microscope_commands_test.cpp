@@ -361,8 +361,12 @@ TEST_F(Trace, OfFreesOnlyLeavesOutWhatWasAllocatedMeanwhile) {
   EXPECT_EQ(figures.frees, 1U);
   rig_.json("trace off");
   EXPECT_EQ(result("trace")["tracing"].text(), "off");
-  rig_.json("alloc 64");
+  const std::uint64_t calls = result("trace")["calls"].number();
+  for (int i = 0; i < 100; ++i) rig_.json("alloc 64");
+  EXPECT_EQ(result("trace")["calls"].number(), calls) << "what is not traced does not count";
   EXPECT_EQ(played(dumped(rig_)).allocations, 1U);
+  rig_.json("trace on");
+  EXPECT_EQ(result("trace")["calls"].number(), 0U) << "it begins anew";
 }
 
 TEST_F(Trace, SaysWhatWasOverwritten) {
@@ -445,7 +449,7 @@ TEST(OneLine, OfACommandThatFaultsIsOneLine) {
   ShellRig rig;
   rig.platform.fault_next();
   EXPECT_EQ(rig.plain("uptime --one-line"),
-            "uptime_us=1234567 error=fault message=\"data abort at 0x50000000\"\n");
+            "microseconds=1234567 error=fault message=\"data abort at 0x50000000\"\n");
 }
 
 TEST(OneLine, OfACommandThatRunsAnotherIsItsOwn) {
@@ -453,12 +457,12 @@ TEST(OneLine, OfACommandThatRunsAnotherIsItsOwn) {
   EXPECT_EQ(rig.plain("time --one-line echo a b"),
             "a b\nmicroseconds=10 cycles=100 instructions=50\n");
   EXPECT_EQ(rig.plain("time --one-line uptime --one-line"),
-            "uptime_us=1234567\nmicroseconds=10 cycles=100 instructions=50\n");
+            "microseconds=1234567\nmicroseconds=10 cycles=100 instructions=50\n");
   EXPECT_EQ(rig.plain("time --bogus uptime --one-line").find("error="), std::string::npos);
   EXPECT_TRUE(rig.plain("time --one-line nope").starts_with("unknown command: nope\nmicroseco"));
   // json needs no lines of its own.
   rig.set_mode(Mode::json);
-  EXPECT_EQ(rig.json("uptime --one-line").result["uptime_us"].number(), 1'234'567U);
+  EXPECT_EQ(rig.json("uptime --one-line").result["microseconds"].number(), 1'234'567U);
   EXPECT_EQ(rig.json("uptime --one-line -Z").kind(), "usage");
   EXPECT_EQ(rig.json_lines("time --one-line uptime").size(), 2U);
 }
