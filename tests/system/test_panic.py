@@ -30,8 +30,8 @@ KINDS = {
     "panic": (r"panic: asked for", "kernel::run_panic"),
 }
 
-SAFE = ["atags", "cores", "dump", "echo", "heapmap", "help", "memmap", "mode", "peek", "poweroff",
-        "reboot", "stats", "uart", "uptime", "version"]
+SAFE = ["atags", "bins", "blocks", "cores", "dump", "echo", "heapmap", "help", "memmap", "mode",
+        "peek", "poweroff", "reboot", "stats", "uart", "uptime", "version", "who"]
 
 
 def break_kernel(machines: Machines, command: str, append: str = "") -> tuple[Shell, str]:
