@@ -20,9 +20,7 @@ inline std::uint64_t ticks_in(std::uint64_t ticks, std::uint64_t units) {
   // In two parts, so that the product fits after years.
   return ticks / frequency * units + ticks % frequency * units / frequency;
 }
-inline std::uint64_t nanoseconds(std::uint64_t ticks) {
-  return ticks_in(ticks, 1'000'000'000);
-}
+inline std::uint64_t nanoseconds(std::uint64_t ticks) { return ticks_in(ticks, 1'000'000'000); }
 
 /// A moment in time to measure from.
 class Stopwatch {
