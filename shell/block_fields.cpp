@@ -15,4 +15,11 @@ void show_block(Context& context, const Handle& handle) {
   reply.field("tag", handle.tag.empty() ? Value::none() : Value::text(handle.tag));
 }
 
+void show_name(Reply& reply, const std::optional<Handle>& handle) {
+  const HandleName name(handle ? handle->id : 0);
+  reply.field("id", handle ? Value::text(name.view()) : Value::none());
+  const std::string_view tag = handle ? handle->tag : std::string_view();
+  reply.field("tag", tag.empty() ? Value::none() : Value::text(tag));
+}
+
 }  // namespace heapscope::shell

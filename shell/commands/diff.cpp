@@ -3,6 +3,7 @@
 #include <array>
 
 #include "shell/argument_values.hpp"
+#include "shell/block_fields.hpp"
 #include "shell/block_origin.hpp"
 #include "shell/marks.hpp"
 
@@ -179,14 +180,11 @@ void show_groups(Context& context, const Groups& groups) {
 void show_block(Context& context, const alloc::Origin& origin) {
   Reply& reply = context.reply;
   const auto handle = context.environment.handles.find_address(origin.address);
-  const HandleName name(handle ? handle->id : 0);
   reply.begin_item();
   reply.field("address", Value::address(origin.address));
   reply.field("size", Value::bytes(origin.layout.size));
   reply.field("sequence", Value::count(origin.sequence));
-  reply.field("id", handle ? Value::text(name.view()) : Value::none());
-  const bool tagged = handle && !handle->tag.empty();
-  reply.field("tag", tagged ? Value::text(handle->tag) : Value::none());
+  show_name(reply, handle);
   reply.end_item();
 }
 

@@ -6,6 +6,7 @@
 
 #include "shell/argument_values.hpp"
 #include "shell/block_argument.hpp"
+#include "shell/block_fields.hpp"
 #include "shell/command.hpp"
 #include "shell/heap_picture.hpp"
 #include "shell/heap_walker.hpp"
@@ -272,14 +273,7 @@ void show_block(Context& context, const PicturedBlock& block) {
   reply.field("address", Value::address(block.extent.start));
   reply.field("size", Value::bytes(block.extent.size));
   reply.field("state", Value::text(alloc::state_name(block.extent.state)));
-  if (block.handle) {
-    const HandleName name(block.handle->id);
-    reply.field("id", Value::text(name.view()));
-  } else {
-    reply.field("id", Value::none());
-  }
-  const bool tagged = block.handle && !block.handle->tag.empty();
-  reply.field("tag", tagged ? Value::text(block.handle->tag) : Value::none());
+  show_name(reply, block.handle);
   reply.end_item();
 }
 

@@ -3,6 +3,7 @@
 
 #include "shell/argument_values.hpp"
 #include "shell/block_argument.hpp"
+#include "shell/block_fields.hpp"
 #include "shell/block_origin.hpp"
 #include "shell/memory_regions.hpp"
 #include "shell/origin_fields.hpp"
@@ -47,10 +48,7 @@ void show_handle(Context& context, const alloc::Extent& extent) {
   if (extent.state == alloc::ExtentState::live) {
     handle = context.environment.handles.find_address(extent.start);
   }
-  const HandleName name(handle ? handle->id : 0);
-  context.reply.field("id", handle ? Value::text(name.view()) : Value::none());
-  const std::string_view tag = handle ? handle->tag : std::string_view();
-  context.reply.field("tag", tag.empty() ? Value::none() : Value::text(tag));
+  show_name(context.reply, handle);
 }
 
 void show_neighbour(Context& context, alloc::Address address) {
