@@ -16,6 +16,7 @@ import pytest
 
 import view.page
 from browser import Page
+from build import build
 from command import assert_one_line, heapscope
 from failure import Failure
 from harness import PROJECT_ROOT
@@ -126,6 +127,12 @@ class HeapPage(Page):
                                "(document.getElementById('map-box').getBoundingClientRect())")
         return self.value(f"({_COPY} => [...copy.getContext('2d')"
                           f".getImageData({x - left}, {y - top}, 1, 1).data])()")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def player() -> None:
+    """Built beforehand, so that no command has to say that it builds."""
+    build("tools")
 
 
 @pytest.fixture(scope="module")
