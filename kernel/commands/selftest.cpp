@@ -192,6 +192,26 @@ bool memory_functions() {
   return true;
 }
 
+/// Large areas are cleared by whole cache lines: with what is left before and behind
+/// them, nothing beside.
+bool clearing_memory() {
+  constexpr std::size_t kLine = 64;
+  constexpr unsigned char kSet = 0xa5;
+  constexpr std::size_t kBytes = 4096 + 4 * kLine;
+  static constinit std::array<unsigned char, kBytes> bytes{};
+  for (std::size_t at = 0; at <= 2 * kLine; at += 13) {
+    for (const std::size_t length : {std::size_t{2047}, std::size_t{2048}, 4096 - at}) {
+      bytes.fill(kSet);
+      std::memset(used(&bytes[at]), 0, length);
+      for (std::size_t i = 0; i < kBytes; ++i) {
+        const bool within = i >= at && i - at < length;
+        if (bytes[i] != (within ? 0 : kSet)) return false;
+      }
+    }
+  }
+  return true;
+}
+
 constexpr std::array kChecks{
     Check{.name = "new and delete", .passes = single_objects},
     Check{.name = "new[] and delete[]", .passes = arrays},
@@ -200,6 +220,7 @@ constexpr std::array kChecks{
     Check{.name = "containers", .passes = containers},
     Check{.name = "unordered containers", .passes = unordered_containers},
     Check{.name = "memory functions", .passes = memory_functions},
+    Check{.name = "clearing memory", .passes = clearing_memory},
 };
 
 constexpr std::array kColumns{

@@ -8,7 +8,7 @@ import subprocess
 from harness import KERNEL, Machines, Shell
 from qemu import program
 
-MOST_BOOT_INSTRUCTIONS = 3_000_000
+MOST_BOOT_INSTRUCTIONS = 2_500_000
 SECONDS = 120
 
 
