@@ -8,6 +8,9 @@
 namespace heapscope::shell {
 namespace {
 
+/// The start of the names of its functions.
+constexpr std::string_view kShell = "shell::Shell::";
+
 /// Takes what of `found` was freed later than `latest`, and had `address` in it.
 void take_latest(std::span<const alloc::Origin> found, alloc::Address address,
                  std::optional<alloc::Origin>& latest) {
@@ -44,6 +47,7 @@ CallersText::CallersText(const Platform& platform, alloc::CallPath path) {
   for (std::size_t i = 0;; ++i) {
     FixedText<100> caller;
     if (!platform.write_caller(caller, path, i)) break;
+    if (i > 0 && caller.view().starts_with(kShell)) break;
     format(text_, "{}{}", i == 0 ? "" : " < ", caller.view());
   }
   if (text_.view().empty()) text_.write("unknown");

@@ -14,7 +14,8 @@ namespace heapscope::shell {
 /// last of those that `address` was in. Looks through all records, in steps.
 [[nodiscard]] std::optional<alloc::Origin> origin_of(alloc::Heap& heap, alloc::Address address);
 
-/// Who made a call, innermost first: "run+0x40 < main+0x8".
+/// Who made a call, innermost first: "run+0x40 < main+0x8". The shell, which calls every
+/// command, is left out behind its commands.
 class CallersText {
  public:
   CallersText(const Platform& platform, alloc::CallPath path);
