@@ -28,6 +28,7 @@ struct Completes {
     block,     ///< A live block's handle.
     tag,       ///< A tag that live blocks have.
     workload,  ///< A workload that can be played.
+    mark,      ///< A mark that was set.
   };
   Kind kind = Kind::nothing;
   std::span<const std::string_view> values = {};

@@ -6,6 +6,7 @@
 #include "alloc/workload/generator.hpp"
 #include "shell/argument_values.hpp"
 #include "shell/human_size.hpp"
+#include "shell/marks.hpp"
 #include "shell/shell.hpp"
 #include "shell/utf8.hpp"
 #include "shell/workload_choice.hpp"
@@ -180,6 +181,8 @@ void Completion::list(const Point& point, Candidates& candidates) const {
       return list_tags(point.typed, candidates);
     case Completes::Kind::workload:
       return list_workloads(point.typed, candidates);
+    case Completes::Kind::mark:
+      return list_marks(point.typed, candidates);
   }
 }
 
@@ -230,6 +233,13 @@ void Completion::list_workloads(std::string_view typed, Candidates& candidates) 
   }
   if (!initrd_trace(environment_)) return;
   (void)offer(typed, candidates, "initrd", "the trace that was loaded");
+}
+
+void Completion::list_marks(std::string_view typed, Candidates& candidates) {
+  for (const Mark& mark : marks()) {
+    if (!can_be_typed(mark.name.view())) continue;
+    if (!offer(typed, candidates, mark.name.view(), {})) return;
+  }
 }
 
 std::string_view Completion::hint(std::string_view line) const {

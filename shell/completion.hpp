@@ -55,6 +55,7 @@ class Completion {
   void list_blocks(std::string_view typed, Candidates& candidates) const;
   void list_tags(std::string_view typed, Candidates& candidates) const;
   void list_workloads(std::string_view typed, Candidates& candidates) const;
+  static void list_marks(std::string_view typed, Candidates& candidates);
 
   const Environment& environment_;
   const Shell& shell_;

@@ -24,6 +24,7 @@ constexpr std::array kOptions{
 constexpr std::array<std::string_view, 3> kExamples{"diff boot", "diff boot --blocks",
                                                     "diff boot --group caller"};
 constexpr std::array<std::string_view, 4> kRelated{"mark", "who", "origins", "blocks"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::mark}};
 constexpr CommandRecord kRecord{
     .name = "diff",
     .usage = "diff NAME [NAME] [-g BY] [-b]",
@@ -35,6 +36,7 @@ constexpr CommandRecord kRecord{
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 1,
     .max_arguments = 2,
     .run = run_diff,

@@ -14,6 +14,7 @@ constexpr std::array kOptions{
 };
 constexpr std::array<std::string_view, 2> kExamples{"mark before", "mark before --delete"};
 constexpr std::array<std::string_view, 2> kRelated{"diff", "origins"};
+constexpr std::array kArguments{Completes{.kind = Completes::Kind::mark}};
 constexpr CommandRecord kRecord{
     .name = "mark",
     .usage = "mark [NAME] [-d]",
@@ -24,6 +25,7 @@ constexpr CommandRecord kRecord{
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
+    .arguments = kArguments,
     .min_arguments = 0,
     .max_arguments = 1,
     .run = run_mark,

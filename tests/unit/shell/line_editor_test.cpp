@@ -308,6 +308,8 @@ TEST(LineEditor, TabCompletesCommandsValuesOptionsTagsAndBlocks) {
   EXPECT_EQ(completed("free a2\t|"), "free a2 |");
   EXPECT_EQ(completed("mode j\t|"), "mode json |");
   EXPECT_EQ(completed("replay lo\t|"), "replay lognormal |");
+  terminal.type("mark before\r");
+  EXPECT_EQ(completed("diff be\t|"), "diff before |");
   EXPECT_EQ(completed("echo 'st\t|"), "echo 'st|");
   EXPECT_EQ(completed("# st\t|"), "# st|");
   EXPECT_EQ(completed("stat\x1b[D\t|"), "stats |t");
