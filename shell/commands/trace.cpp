@@ -4,6 +4,7 @@
 
 #include "alloc/workload/trace_reader.hpp"
 #include "alloc/workload/trace_writer.hpp"
+#include "shell/argument_values.hpp"
 #include "shell/block_origin.hpp"
 #include "shell/shell.hpp"
 
@@ -12,13 +13,20 @@ namespace {
 
 int run_trace(Context& context, const Arguments& arguments);
 
+constexpr std::array kOptions{
+    OptionRecord{.letter = 'n',
+                 .word = "calls",
+                 .value_name = "CALLS",
+                 .help = "of dump: the last so many, all if not given"},
+};
 constexpr std::array<std::string_view, 6> kWords{"on", "off", "frees", "dump", "clear", "status"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kWords}};
-constexpr std::array<std::string_view, 4> kExamples{"trace on", "trace dump", "trace", "trace off"};
+constexpr std::array<std::string_view, 5> kExamples{"trace on", "trace dump", "trace dump -n 20",
+                                                    "trace", "trace off"};
 constexpr std::array<std::string_view, 4> kRelated{"replay", "origins", "diff", "who"};
 constexpr CommandRecord kRecord{
     .name = "trace",
-    .usage = "trace [on|off|frees|dump|clear|status]",
+    .usage = "trace [on|off|frees|dump|clear|status] [-n CALLS]",
     .summary = "record the heap's calls",
     .help =
         "on keeps the last calls with time, core and callers; frees goes on with frees only, so "
@@ -27,7 +35,7 @@ constexpr CommandRecord kRecord{
         "beside that stands behind #. A free whose allocation is not in the dump is left out "
         "and counted, and so is what newer calls overwrote. It costs 54 instructions an "
         "allocation and 57 a free, with the origins, which it needs.",
-    .options = {},
+    .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
     .arguments = kArguments,
@@ -208,10 +216,12 @@ Survey survey(Context& context, const State& state) {
   return found;
 }
 
-int dump(Context& context) {
+/// `most`: of the last calls.
+int dump(Context& context, std::uint64_t most) {
   Environment& environment = context.environment;
   Reply& reply = context.reply;
-  const State state = state_of(environment.heap);
+  State state = state_of(environment.heap);
+  if (state.last > most) state.first = std::max(state.first, state.last - most + 1);
   const Range heap = environment.setup.plan().heap;
   const Survey found = survey(context, state);
   const bool as_fields = context.shell.mode() == Mode::json;
@@ -270,11 +280,18 @@ int set(Context& context, alloc::Tracing tracing) {
 
 int run_trace(Context& context, const Arguments& arguments) {
   const std::string_view word = arguments.size() == 0 ? "status" : arguments[0];
+  std::uint64_t most = UINT64_MAX;
+  if (const auto given = arguments.value_of('n')) {
+    if (word != "dump") return context.reply.refuse(kRecord.usage, "-n is for dump");
+    const auto calls = read_number(context, kRecord, *given, "CALLS", 1);
+    if (!calls) return kWrongUsage;
+    most = *calls;
+  }
   if (word == "status") return show(context);
   if (word == "on") return set(context, alloc::Tracing::on);
   if (word == "off") return set(context, alloc::Tracing::off);
   if (word == "frees") return set(context, alloc::Tracing::frees);
-  if (word == "dump") return dump(context);
+  if (word == "dump") return dump(context, most);
   if (word != "clear") {
     return context.reply.refuse(kRecord.usage, "trace does not know '{}'", word);
   }
