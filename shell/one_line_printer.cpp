@@ -9,7 +9,7 @@ namespace heapscope::shell {
 
 void OneLinePrinter::begin(std::string_view) { begun_ = in_list_ = false; }
 
-void OneLinePrinter::end() { out_.write("\n"); }
+void OneLinePrinter::end() { out_.write(begun_ ? "\n" : "ok=yes\n"); }
 
 void OneLinePrinter::give_up() {
   if (in_list_) end_list();
@@ -21,10 +21,22 @@ void OneLinePrinter::unknown_command(std::string_view name) {
   show_error(kUnknownCommand, "unknown-command", message.view(), {});
 }
 
-void OneLinePrinter::name(std::string_view name) {
+void OneLinePrinter::separate() {
   if (begun_) out_.write(" ");
   begun_ = true;
+}
+
+void OneLinePrinter::name(std::string_view name) {
+  separate();
   format(out_, "{}=", name);
+}
+
+/// What stands before the value of an item's field.
+void OneLinePrinter::item_field(std::string_view name) {
+  if (fields_ > 0) out_.write(":");
+  const bool named = fields_ < columns_.size() && columns_[fields_].name == name;
+  if (!named) format(out_, "{}=", name);
+  ++fields_;
 }
 
 /// Words of letters, digits and a few signs stand as they are.
@@ -46,12 +58,11 @@ void OneLinePrinter::text(std::string_view text) {
 }
 
 void OneLinePrinter::field(std::string_view field_name, const Value& value) {
-  if (!in_list_) {
+  if (in_list_) {
+    item_field(field_name);
+  } else {
     name(field_name);
-  } else if (!first_field_) {
-    out_.write(":");
   }
-  first_field_ = false;
   if (value.kind() == Value::Kind::text) return text(value.text());
   if (value.kind() == Value::Kind::words) {
     for (std::size_t i = 0; i < value.words().size(); ++i) {
@@ -62,16 +73,21 @@ void OneLinePrinter::field(std::string_view field_name, const Value& value) {
   write_value(out_, value);
 }
 
-void OneLinePrinter::begin_list(std::string_view list, std::span<const Column>) {
-  name(list);
-  out_.write("[");
+void OneLinePrinter::begin_list(std::string_view list, std::span<const Column> columns) {
+  separate();
+  out_.write(list);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    format(out_, "{}{}", i == 0 ? "(" : ":", columns[i].name);
+  }
+  out_.write(columns.empty() ? "=[" : ")=[");
+  columns_ = columns;
   in_list_ = first_item_ = true;
 }
 
 void OneLinePrinter::begin_item() {
   if (!first_item_) out_.write(",");
   first_item_ = false;
-  first_field_ = true;
+  fields_ = 0;
 }
 
 void OneLinePrinter::end_list() {

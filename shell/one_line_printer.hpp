@@ -6,10 +6,11 @@
 
 namespace heapscope::shell {
 
-/// Prints "name=value name=value" and ends the line with the reply. A list is
-/// "name=[a:b,c:d]", with the fields of an item between colons; cells are the characters
-/// of the picture. A text that could be taken for more than one word, or for nothing, is
-/// quoted. A failure is "error=KIND message=\"…\"".
+/// Prints "name=value name=value" and ends the line with the reply; "ok=yes" where there is
+/// nothing to say. A list is "name(x:y)=[a:b,c:d]": the names of the fields between round
+/// brackets, those of each item between colons; an item's further fields bring their names.
+/// Cells are the characters of the picture. A text that could be taken for more than one
+/// word, or for nothing, is quoted. A failure is "error=KIND message=\"…\"".
 class OneLinePrinter final : public ReplyPrinter {
  public:
   explicit OneLinePrinter(TextSink& out) : out_(out) {}
@@ -35,14 +36,17 @@ class OneLinePrinter final : public ReplyPrinter {
                   std::string_view usage) override;
   void show_problem(std::string_view kind, std::string_view message) override;
 
+  void separate();
   void name(std::string_view name);
+  void item_field(std::string_view name);
   void text(std::string_view text);
 
   TextSink& out_;
   bool begun_ = false;
   bool in_list_ = false;
   bool first_item_ = true;
-  bool first_field_ = true;  // Of the item.
+  std::span<const Column> columns_;  // Of the list.
+  std::size_t fields_ = 0;           // Of the item.
 };
 
 }  // namespace heapscope::shell

@@ -518,7 +518,8 @@ bool Shell::pause(std::uint64_t microseconds) {
   return false;
 }
 
-void Shell::begin_round(bool first) {
+void Shell::begin_round(bool first, bool as_lines) {
+  if (as_lines) return;
   if (mode_ == Mode::terminal) {
     console_.write("\x1b[H");
     output_.erase_line_ends(true);
@@ -532,7 +533,7 @@ void Shell::begin_round(bool first) {
 }
 
 void Shell::end_round() {
-  if (mode_ != Mode::terminal) return;
+  if (!in_round_) return;
   in_round_ = false;
   output_.allow_rows(0, 0);
   output_.begin_line();
@@ -552,10 +553,19 @@ Reply& Shell::switch_mode(Mode mode, std::string_view command) {
 int Shell::call(const CommandRecord& command, std::span<const std::string_view> words) {
   const auto arguments = Arguments::parse(words, command.options, command.command_at(),
                                           command.takes_words_as_they_are);
-  if ((arguments ? arguments->one_line() : arguments.error().one_line) && mode_ != Mode::json) {
+  const bool outer_one_line = state_.one_line;
+  state_.one_line |= arguments ? arguments->one_line() : arguments.error().one_line;
+  if (state_.one_line && mode_ != Mode::json) {
     answering_ = &one_line_;
     answering_->begin(command.name);
   }
+  const int status = call_with(command, arguments);
+  state_.one_line = outer_one_line;
+  return status;
+}
+
+int Shell::call_with(const CommandRecord& command,
+                     const Result<Arguments, Arguments::Error>& arguments) {
   Reply& reply = *answering_;
   if (!arguments) {
     const std::string_view word = arguments.error().word;

@@ -168,8 +168,9 @@ class Shell final : private OutputWatcher {
   /// Waits so many microseconds; false where Ctrl-C came first.
   bool pause(std::uint64_t microseconds);
   /// Between two rounds of a command that is watched, and before the first: a
-  /// terminal is drawn over from its top, plain blocks are set apart.
-  void begin_round(bool first);
+  /// terminal is drawn over from its top, plain blocks are set apart. Rounds `as_lines`,
+  /// of one line each, stay one below the other.
+  void begin_round(bool first, bool as_lines);
   void end_round();
 
   /// How the machine is to stop.
@@ -223,6 +224,7 @@ class Shell final : private OutputWatcher {
     int scripts = 0;  // That run within one another.
     int nested = 0;   // Commands likewise.
     bool strict = false;
+    bool one_line = false;  // Commands answer in one line: the one around them is to.
   };
 
   void accept_line(std::string_view line, bool too_long);
@@ -239,6 +241,7 @@ class Shell final : private OutputWatcher {
   [[nodiscard]] bool gone(const Script& script) const;
   void answer_again(const ReplyPrinter* before, std::string_view command);
   int call(const CommandRecord& command, std::span<const std::string_view> words);
+  int call_with(const CommandRecord& command, const Result<Arguments, Arguments::Error>& arguments);
   int run_guarded(const CommandRecord& command, Context& context, const Arguments& arguments);
   int reject(std::string_view name, std::string_view kind, std::string_view message);
   [[nodiscard]] ReplyPrinter& printer();

@@ -409,7 +409,7 @@ class LivePicture {
     const bool on_screen = reply.room().rows != 0;
     const std::span<const Cell> cells = std::span(live_cells).first(count);
     if (on_screen) {
-      context_.shell.begin_round(true);
+      context_.shell.begin_round(true, false);
     } else {
       reply.field("start", Value::address(plan_.range.start));
       reply.field("end", Value::address(plan_.range.end));

@@ -1,4 +1,5 @@
 // `watch`: another command, again and again.
+#include <algorithm>
 #include <array>
 
 #include "shell/argument_values.hpp"
@@ -25,7 +26,8 @@ constexpr CommandRecord kRecord{
     .summary = "run a command until Ctrl-C",
     .help =
         "Runs the command again and again, whether it fails or not. In terminal mode each "
-        "round is drawn over the one before; in plain mode a line --- stands between two.",
+        "round is drawn over the one before; in plain mode a line --- stands between two. With "
+        "--one-line, of this command or of the other, each round is one line, for a log.",
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
@@ -38,6 +40,9 @@ constexpr CommandRecord kRecord{
 
 int run_watch(Context& context, const Arguments& arguments) {
   Shell& shell = context.shell;
+  const auto words = arguments.positional();
+  const bool as_lines =
+      arguments.one_line() || std::ranges::find(words, Arguments::kOneLine) != words.end();
   const auto pause = read_number(context, kRecord, arguments.value_of('n').value_or("2"), "SECONDS",
                                  0, kMillisecondsOfDay / 1000);
   if (!pause) return kWrongUsage;
@@ -48,7 +53,7 @@ int run_watch(Context& context, const Arguments& arguments) {
     count = *given;
   }
   for (std::uint64_t round = 1;; ++round) {
-    shell.begin_round(round == 1);
+    shell.begin_round(round == 1, as_lines);
     const auto [status, reply] = shell.run_nested(arguments.positional(), kRecord.name);
     shell.end_round();
     if (round == count || shell.stopping() || !shell.pause(*pause * 1'000'000)) {

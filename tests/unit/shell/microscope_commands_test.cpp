@@ -398,6 +398,17 @@ TEST_F(Trace, TellsOfRefusals) {
   EXPECT_EQ(played(dumped(rig_)).operations, 0U);
 }
 
+TEST_F(Trace, DumpsTheLastCallsAlone) {
+  (void)rig_.json("trace on");
+  (void)rig_.json("alloc 64 -n 5");
+  EXPECT_EQ(result("trace dump --calls 1000")["events"].size(), 5U);
+  const Json last = result("trace dump -n 2");
+  ASSERT_EQ(last["events"].size(), 2U);
+  EXPECT_EQ(last["events"][1]["id"].number(), 5U);
+  EXPECT_EQ(rig_.json("trace -n 2").status, 2);
+  EXPECT_EQ(rig_.json("trace dump -n 0").status, 2);
+}
+
 TEST(Origins, WithoutMemoryForRecordsStayOff) {
   ShellRig rig({.mode = Mode::json, .record_bytes = 0});
   EXPECT_EQ(rig.json("origins on").kind(), "no-records");
@@ -411,7 +422,7 @@ TEST(OneLine, IsOneLineForEveryCommand) {
   rig.plain("alloc 100 -n 2 -t 'two words'");
   EXPECT_EQ(rig.plain("uptime --one-line"), "microseconds=1234567\n");
   const std::string blocks = rig.plain("blocks --live --one-line");
-  EXPECT_TRUE(blocks.starts_with("blocks=[0x")) << blocks;
+  EXPECT_TRUE(blocks.starts_with("blocks(address:size:state:id:sequence:tag)=[0x")) << blocks;
   EXPECT_NE(blocks.find(":112:live:a1:-:\"two words\",0x"), std::string::npos) << blocks;
   EXPECT_TRUE(blocks.ends_with("] count=2 bytes=224\n")) << blocks;
   EXPECT_EQ(rig.plain("free a9 --one-line"),
@@ -428,6 +439,38 @@ TEST(OneLine, IsOneLineForEveryCommand) {
   }
 }
 
+TEST(OneLine, AnEmptyReplySaysThatAllIsWell) {
+  ShellRig rig;
+  EXPECT_EQ(rig.plain("clear --one-line"), "ok=yes\n");
+  EXPECT_EQ(rig.plain("sleep 1 --one-line"), "ok=yes\n");
+}
+
+TEST(OneLine, ItemsOfDifferentKindsNameTheirFields) {
+  ShellRig rig;
+  const std::string tags = rig.plain("atags --one-line");
+  EXPECT_NE(tags.find(" tags=[tag="), std::string::npos) << tags;
+  EXPECT_NE(tags.find("tag=MEM:id=0x54410002:words=4:size="), std::string::npos) << tags;
+  EXPECT_NE(tags.find(" memory(start:end)=["), std::string::npos) << tags;
+}
+
+TEST(OneLine, HoldsForWhatRunsWithinACommand) {
+  ShellRig rig;
+  EXPECT_EQ(rig.plain("repeat --one-line 2 uptime"),
+            "microseconds=1234567\nmicroseconds=1234567\nrounds=2\n");
+  EXPECT_EQ(rig.plain("watch -n 0 -c 2 --one-line uptime"),
+            "microseconds=1234567\nmicroseconds=1234567\nrounds=2\n");
+  // Or only for that: then the log has no lines between its rounds either.
+  EXPECT_EQ(rig.plain("watch -n 0 -c 2 uptime --one-line").substr(0, 42),
+            "microseconds=1234567\nmicroseconds=1234567\n");
+  EXPECT_EQ(rig.plain("watch --one-line -n 0 -c 1 free a9"),
+            "error=not-allocated message=\"there is no block a9\"\nrounds=1\n");
+  // And not for what comes later.
+  EXPECT_NE(rig.plain("uptime").find("microseconds   "), std::string::npos);
+  rig.platform.fault_next();
+  (void)rig.plain("watch --one-line -n 0 -c 1 uptime");
+  EXPECT_NE(rig.plain("uptime").find("microseconds   "), std::string::npos);
+}
+
 TEST(OneLine, ErrorsOfTheCallAreOneLineWhereverItStands) {
   ShellRig rig;
   EXPECT_EQ(rig.plain("blocks --one-line -Z"), "error=usage message=\"unknown option -Z\"\n");
@@ -439,7 +482,8 @@ TEST(OneLine, ErrorsOfTheCallAreOneLineWhereverItStands) {
   EXPECT_EQ(rig.status(), "2");
   // Behind --, it is a word; behind -t, a tag.
   EXPECT_EQ(rig.plain("blocks -Z -- --one-line").find("error="), std::string::npos);
-  EXPECT_EQ(rig.plain("blocks --one-line -t --one-line"), "blocks=[] count=0 bytes=0\n");
+  EXPECT_EQ(rig.plain("blocks --one-line -t --one-line"),
+            "blocks(address:size:state:id:sequence:tag)=[] count=0 bytes=0\n");
   const std::string page = rig.plain("blocks --help --one-line");
   EXPECT_EQ(std::ranges::count(page, '\n'), 1) << page;
   EXPECT_TRUE(page.starts_with("summary=\"list the heap's blocks\" usage=\"blocks ")) << page;
@@ -455,7 +499,7 @@ TEST(OneLine, OfACommandThatFaultsIsOneLine) {
 TEST(OneLine, OfACommandThatRunsAnotherIsItsOwn) {
   ShellRig rig;
   EXPECT_EQ(rig.plain("time --one-line echo a b"),
-            "a b\nmicroseconds=10 cycles=100 instructions=50\n");
+            "text=\"a b\"\nmicroseconds=10 cycles=100 instructions=50\n");
   EXPECT_EQ(rig.plain("time --one-line uptime --one-line"),
             "microseconds=1234567\nmicroseconds=10 cycles=100 instructions=50\n");
   EXPECT_EQ(rig.plain("time --bogus uptime --one-line").find("error="), std::string::npos);
