@@ -29,13 +29,20 @@ class FailurePlan {
     seen_ = refused_ = 0;
     random_ = rule.seed;
   }
+  /// Refuses no more; what was counted stays, up to the next rule.
+  [[gnu::cold]] void stop() { rule_ = {}; }
   [[nodiscard]] bool on() const { return rule_.kind != FailureRule::Kind::off; }
   [[nodiscard]] const FailureRule& rule() const { return rule_; }
+  /// Whether it was for one allocation, which has come.
+  [[nodiscard]] bool done() const {
+    return rule_.kind == FailureRule::Kind::nth && seen_ >= rule_.value;
+  }
   /// Allocations since the rule was set, and those of them that were refused for it.
   [[nodiscard]] std::uint64_t seen() const { return seen_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
 
-  /// Whether the next allocation, of that layout, is to be refused.
+  /// Whether the next allocation, of that layout, is to be refused. To grow a block is one,
+  /// in place or not.
   [[nodiscard, gnu::cold]] bool refuses(Layout layout);
 
  private:

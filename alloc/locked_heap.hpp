@@ -87,10 +87,14 @@ class LockedHeap final : public Heap {
   /// A moved block is copied, which costs more than calls do.
   [[gnu::cold]] Result<Address, HeapError> reallocate(Address address, Layout layout,
                                                       std::size_t size) override {
+    const Layout wanted{.size = size, .align = layout.align};
+    // As one allocation, whichever way it takes.
+    const bool planned = size > layout.size && allocate_way_ == allocate_examined;
+    if (planned && refused_on_purpose(wanted)) return fail(HeapError::exhausted);
     const auto resized = resize_in_place(address, layout, size);
     if (resized) return address;
     if (resized.error() != HeapError::exhausted) return fail(resized.error());
-    const auto moved = allocate({.size = size, .align = layout.align});
+    const auto moved = planned ? allocate_without_plan(wanted) : allocate(wanted);
     if (!moved) return moved;
     std::memcpy(reinterpret_cast<void*>(*moved), reinterpret_cast<const void*>(address),
                 std::min(layout.size, size));
@@ -329,25 +333,45 @@ class LockedHeap final : public Heap {
                                                                                    Layout layout) {
     const Guard guard(heap.lock_);
     ++heap.generation_;
-    Instruments& instruments = heap.instruments_;
     const CallStamp call = stamp(__builtin_frame_address(0));
-    if (instruments.failures().refuses(layout)) {
-      instruments.note_refused(layout, call);
+    if (heap.instruments_.failures().refuses(layout)) {
+      heap.instruments_.note_refused(layout, call);
       return fail(HeapError::exhausted);
     }
+    return heap.examine_allocation(layout, call);
+  }
+
+  /// These two ask, and do not ask, whether an allocation is to fail.
+  [[gnu::cold, gnu::noinline]] bool refused_on_purpose(Layout layout) {
+    const Guard guard(lock_);
+    FailurePlan& plan = instruments_.failures();
+    if (!plan.on() || !plan.refuses(layout)) return false;
+    note_refused(layout);
+    return true;
+  }
+
+  [[gnu::cold, gnu::noinline]] Result<Address, HeapError> allocate_without_plan(Layout layout) {
+    const Guard guard(lock_);
+    ++generation_;
+    return examine_allocation(layout, stamp(__builtin_frame_address(0)));
+  }
+
+  /// The lock is held.
+  [[gnu::cold]] Result<Address, HeapError> examine_allocation(Layout layout,
+                                                              const CallStamp& call) {
     const Counters before;
-    const auto allocated = heap.running().allocate(heap.room_.data(), layout);
+    const auto allocated = running().allocate(room_.data(), layout);
     const Latency latency = before.passed();
-    if (instruments.measuring_latency()) {
-      instruments.latency().allocate.add(latency, layout, allocated.value_or(0), call);
+    if (instruments_.measuring_latency()) {
+      instruments_.latency().allocate.add(latency, layout, allocated.value_or(0), call);
     }
-    if (!allocated) instruments.note_refused(layout, call);
-    if (allocated && instruments.tracing() == Tracing::on) {
-      instruments.note_allocated<true>(*allocated, layout, call);
-    } else if (allocated && instruments.recording()) {
-      instruments.note_allocated<false>(*allocated, layout, call);
+    if (!allocated) instruments_.note_refused(layout, call);
+    if (allocated && instruments_.tracing() == Tracing::on) {
+      instruments_.note_allocated<true>(*allocated, layout, call);
+    } else if (allocated && instruments_.recording()) {
+      instruments_.note_allocated<false>(*allocated, layout, call);
     }
-    heap.step_patrol(call);
+    step_patrol(call);
     return allocated;
   }
 

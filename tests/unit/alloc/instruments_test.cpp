@@ -209,6 +209,33 @@ TEST(FailurePlan, FollowsEveryRule) {
   EXPECT_NE(half, refused({.kind = Kind::probability, .value = 50, .seed = 10}));
 }
 
+TEST(FailurePlan, IsDoneAfterItsOne) {
+  FailurePlan plan;
+  EXPECT_FALSE(plan.done());
+  plan.set({.kind = FailureRule::Kind::nth, .value = 2});
+  EXPECT_FALSE(plan.refuses({.size = 1}));
+  EXPECT_FALSE(plan.done());
+  EXPECT_TRUE(plan.refuses({.size = 1}));
+  EXPECT_TRUE(plan.done());
+  EXPECT_TRUE(plan.on()) << "it still counts";
+  plan.set({.kind = FailureRule::Kind::every, .value = 1});
+  EXPECT_TRUE(plan.refuses({.size = 1}));
+  EXPECT_FALSE(plan.done());
+}
+
+TEST(FailurePlan, KeepsWhatItCountedWhenItStops) {
+  FailurePlan plan;
+  plan.set({.kind = FailureRule::Kind::every, .value = 2});
+  for (int i = 0; i < 5; ++i) (void)plan.refuses({.size = 1});
+  plan.stop();
+  EXPECT_FALSE(plan.on());
+  EXPECT_EQ(plan.seen(), 5U);
+  EXPECT_EQ(plan.refused(), 2U);
+  plan.set({.kind = FailureRule::Kind::nth, .value = 1});
+  EXPECT_EQ(plan.seen(), 0U);
+  EXPECT_EQ(plan.refused(), 0U);
+}
+
 TEST(LatencyHistogram, KnowsItsPercentiles) {
   LatencyHistogram histogram;
   EXPECT_EQ(histogram.percentile(500), 0U);
@@ -384,6 +411,36 @@ TEST_P(Resizing, IsRecordedInPlaceAndMoved) {
   EXPECT_EQ(origin(moved)->layout.size, 60'000U);
   EXPECT_TRUE(heap_.deallocate_unsized(wall));
   EXPECT_EQ(origin(wall), std::nullopt);
+}
+
+TEST_P(Resizing, GrowthIsOneAllocationOfAPlan) {
+  const auto set = [&](const FailureRule& rule) {
+    look([&](Instruments& all) { all.failures().set(rule); });
+  };
+  const auto seen = [&] { return look([](Instruments& all) { return all.failures().seen(); }); };
+  using Kind = FailureRule::Kind;
+  const Address block = *heap_.allocate({.size = 4000});
+  const Stats before = heap_.stats();
+  std::memset(reinterpret_cast<void*>(block), 0x5a, 4000);
+  set({.kind = Kind::every, .value = 1});
+  for (const std::size_t size : {8000U, 200'000U}) {
+    EXPECT_EQ(heap_.reallocate(block, {.size = 4000}, size), fail(HeapError::exhausted));
+  }
+  EXPECT_EQ(seen(), 2U);
+  EXPECT_EQ(heap_.stats().used_bytes, before.used_bytes);
+  EXPECT_EQ(*reinterpret_cast<const unsigned char*>(block + 3999), 0x5a);
+  set({.kind = Kind::nth, .value = 100});
+  EXPECT_EQ(*heap_.reallocate(block, {.size = 4000}, 8000), block);
+  EXPECT_EQ(seen(), 1U) << "in place";
+  const Address wall = *heap_.allocate({.size = 100'000});
+  const Address moved = *heap_.reallocate(block, {.size = 8000}, 120'000);
+  EXPECT_NE(moved, block);
+  EXPECT_EQ(seen(), 3U) << "moved, and not counted twice";
+  EXPECT_EQ(*heap_.reallocate(moved, {.size = 120'000}, 60'000), moved);
+  EXPECT_EQ(seen(), 3U) << "a block that shrinks";
+  EXPECT_TRUE(heap_.deallocate_unsized(wall));
+  EXPECT_TRUE(heap_.deallocate(moved, {.size = 60'000}));
+  EXPECT_EQ(heap_.stats().live_blocks, 0U);
 }
 
 TEST_P(Resizing, LevelsChangeInPlaceWhereTheBlocksAreKeptTheSame) {
