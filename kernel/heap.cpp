@@ -12,6 +12,7 @@
 #include "alloc/locked_heap.hpp"
 #include "base/panic.hpp"
 #include "kernel/heap_lock.hpp"
+#include "kernel/recovery.hpp"
 
 namespace heapscope::kernel {
 namespace {
@@ -80,8 +81,9 @@ alloc::Layout layout_for(std::size_t size, std::size_t align) {
 
 void* take(std::size_t size, std::size_t align) {
   void* const memory = take_or_null(size, align);
-  if (memory == nullptr) panic("out of memory: new asked for {} bytes", size);
-  return memory;
+  if (memory != nullptr) return memory;
+  recover_from_refusal(size);
+  panic("out of memory: new asked for {} bytes", size);
 }
 
 void check_given_back(const void* memory, Result<void, alloc::HeapError> freed) {

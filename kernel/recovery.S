@@ -1,7 +1,8 @@
 // Saving the place to come back to, as setjmp does. The first argument of both is
 // a RecoveryPoint (recovery.cpp). A call preserves d8 to d15 too, but whatever calls
 // this is compiled without vector registers, and what is (kernel/floating_point)
-// calls nothing that comes here: nobody has anything in them.
+// is left at the most, and calls nothing that comes here: nobody who goes on has
+// anything in them.
 
 .section .text.recovery, "ax"
 
@@ -24,7 +25,8 @@ call_recoverably:
     mov     x0, #1
     ret
 
-// What an exception returns to: call_recoverably returns 0, now.
+// What an exception returns to, and what gives up without one calls:
+// call_recoverably returns 0, now.
 .global resume_at
 resume_at:
     ldp     x19, x20, [x0, #0]

@@ -1,6 +1,8 @@
-// Coming back from a fault: a piece of work that may be given up in the middle.
+// Coming back from a fault, or from a lack of memory: a piece of work that may be given
+// up in the middle.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -27,6 +29,20 @@ void describe_breakdown(TextSink& out, const Breakdown& breakdown);
 /// further panics, on the core that panicked.
 [[nodiscard]] std::optional<Breakdown> run_recoverably(void (*work)(void*), void* argument);
 
+/// Calls `work(argument)`. Where the heap refuses `new` a block in it, outside of any
+/// critical section, it is given up on the spot, nothing of it is unwound, and the bytes
+/// that `new` asked for are returned. What the work has made is the caller's to find:
+/// objects that outlive it, and which allocate before they change. A run_recoverably()
+/// within it is not left. On any core.
+[[nodiscard]] std::optional<std::size_t> run_while_memory_lasts(void (*work)(void*),
+                                                                void* argument);
+
+/// The same for anything that can be called.
+template <class Work>
+[[nodiscard]] std::optional<std::size_t> run_while_memory_lasts(Work work) {
+  return run_while_memory_lasts([](void* it) { (*static_cast<Work*>(it))(); }, &work);
+}
+
 /// For the exception handler: whether the fault in `frame` can be come back from.
 /// If so, the frame has been changed to go on there.
 [[nodiscard]] bool recover(ExceptionFrame& frame);
@@ -34,6 +50,10 @@ void describe_breakdown(TextSink& out, const Breakdown& breakdown);
 /// For the panic handler, during a panic: gives up the work that runs. Returns
 /// where there is none to come back from.
 void recover_from_panic(std::string_view message);
+
+/// For `new`, which was refused so many bytes: gives up the work that runs. Returns where
+/// there is none to come back from.
+void recover_from_refusal(std::size_t bytes);
 
 /// What runs now is not to be come back to any more.
 void forget_recovery();

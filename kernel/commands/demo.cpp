@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "kernel/commands/growth_log.hpp"
-#include "kernel/commands/watched_allocator.hpp"
+#include "kernel/commands/insertion_watcher.hpp"
 #include "kernel/floating_point/number_set.hpp"
 #include "shell/argument_values.hpp"
 #include "shell/command.hpp"
+#include "shell/failures_on_purpose.hpp"
 
 namespace heapscope::kernel {
 namespace {
@@ -42,7 +43,8 @@ constexpr CommandRecord kRecord{
         "Puts COUNT elements (100 if not given) one by one into a std::vector of 8-byte "
         "numbers, a string, a std::map or a std::unordered_set of numbers, shows each block "
         "that it took from the heap and the one that it gave back for it, and frees it. "
-        "Blocks of one size in a row are one line, with the first one's address.",
+        "Blocks of one size in a row are one line, with the first one's address. Where the heap "
+        "refuses a block, that element is given up, and all is freed.",
     .options = kOptions,
     .examples = kExamples,
     .related = kRelated,
@@ -67,8 +69,7 @@ constexpr std::uint64_t kDefaultCount = 100;
 /// How often long work looks for Ctrl-C, in elements.
 constexpr std::uint64_t kElementsBetweenChecks = 1024;
 
-// Each container as grow() needs it. most_for_next() is asked before add():
-// without exceptions, a container cannot say that the heap is exhausted.
+// Each container as grow() needs it.
 
 class NumberVector {
  public:
@@ -76,10 +77,6 @@ class NumberVector {
   void add(std::uint64_t number) { numbers_.push_back(number); }
   [[nodiscard]] std::uint64_t elements() const { return numbers_.size(); }
   [[nodiscard]] std::optional<std::uint64_t> capacity() const { return numbers_.capacity(); }
-  [[nodiscard]] std::uint64_t most_for_next() const {
-    if (numbers_.size() < numbers_.capacity()) return 0;
-    return room_for(std::max<std::uint64_t>(2 * numbers_.capacity(), 1) * sizeof(Number));
-  }
 
  private:
   using Number = std::uint64_t;
@@ -92,9 +89,6 @@ class String {
   void add(std::uint64_t) { text_.push_back('x'); }
   [[nodiscard]] std::uint64_t elements() const { return text_.size(); }
   [[nodiscard]] std::optional<std::uint64_t> capacity() const { return text_.capacity(); }
-  [[nodiscard]] std::uint64_t most_for_next() const {
-    return text_.size() < text_.capacity() ? 0 : room_for(2 * text_.capacity() + 1);
-  }
 
  private:
   std::basic_string<char, std::char_traits<char>, WatchedAllocator<char>> text_;
@@ -106,10 +100,6 @@ class NumberMap {
   void add(std::uint64_t number) { squares_.emplace(number, number * number); }
   [[nodiscard]] std::uint64_t elements() const { return squares_.size(); }
   [[nodiscard]] static std::optional<std::uint64_t> capacity() { return std::nullopt; }
-  /// A node: its colour and three pointers before the entry.
-  [[nodiscard]] static std::uint64_t most_for_next() {
-    return room_for(4 * sizeof(void*) + sizeof(Entry));
-  }
 
  private:
   using Entry = std::pair<const std::uint64_t, std::uint64_t>;
@@ -169,12 +159,11 @@ class Watcher final : public BlockWatcher {
   std::uint64_t most_used_ = 0;
 };
 
-/// How far it came. `room` is what the next element may need where that was not
-/// there in one piece, else 0.
+/// How far it came, and what the heap refused the next element, at what figures.
 struct Outcome {
   std::uint64_t elements = 0;
-  std::uint64_t room = 0;
-  std::uint64_t largest_free = 0;
+  std::optional<std::uint64_t> refused_bytes;
+  alloc::Stats then;
 };
 
 struct Request {
@@ -186,16 +175,17 @@ struct Request {
 template <class Container>
 [[gnu::noinline]] Outcome grow(Context& context, const Request& request, GrowthLog& log,
                                BlockWatcher& watcher) {
-  Container container(watcher);
+  InsertionWatcher insertions(watcher);
+  Container container(insertions);
   log.inserted(0, container.capacity());
   Outcome outcome;
   while (outcome.elements < request.count) {
-    if (const std::uint64_t room = container.most_for_next(); room > 0) {
-      outcome.largest_free = context.environment.heap.stats().largest_free_bytes;
-      outcome.room = room > outcome.largest_free ? room : 0;
-      if (outcome.room > 0) break;
+    outcome.refused_bytes = insertions.insert([&] { container.add(outcome.elements); });
+    if (outcome.refused_bytes) {
+      log.given_up();
+      outcome.then = context.environment.heap.stats();
+      break;
     }
-    container.add(outcome.elements);
     outcome.elements = container.elements();
     log.inserted(outcome.elements, container.capacity());
     if (outcome.elements % request.between_checks == 0 && context.interrupted()) break;
@@ -215,15 +205,19 @@ Grow grow_of(std::string_view kind) {
 }
 
 /// The line that says why it is not complete. All has been freed by then.
-int report_end(shell::Reply& reply, const Outcome& outcome, bool begun) {
+int report_end(shell::Reply& reply, const Outcome& outcome, bool on_purpose, bool begun) {
   FixedText<160> why;
-  if (outcome.room > 0) {
-    format(why, "element {} may need {} bytes in one run; the largest has {}", outcome.elements + 1,
-           outcome.room, outcome.largest_free);
-  } else {
+  if (!outcome.refused_bytes) {
     format(why, "interrupted after {} elements", outcome.elements);
+  } else if (on_purpose) {
+    format(why, "the {} bytes of element {} were refused on purpose, by fail",
+           *outcome.refused_bytes, outcome.elements + 1);
+  } else {
+    format(why, "the {} bytes of element {} do not fit now: {} free, largest {}",
+           *outcome.refused_bytes, outcome.elements + 1, outcome.then.free_bytes,
+           outcome.then.largest_free_bytes);
   }
-  const std::string_view kind = outcome.room > 0 ? "exhausted" : "interrupted";
+  const std::string_view kind = outcome.refused_bytes ? "exhausted" : "interrupted";
   return begun ? reply.problem(kind, "{}", why.view()) : reply.fail(kind, "{}", why.view());
 }
 
@@ -240,7 +234,8 @@ int run(Context& context, const Arguments& arguments) {
   }
   const bool every_block = arguments.has('v');
   if (every_block) request.between_checks = 1;
-  const alloc::Heap& heap = context.environment.heap;
+  alloc::Heap& heap = context.environment.heap;
+  const shell::FailuresOnPurpose on_purpose(heap);
   const std::uint64_t before = heap.stats().used_bytes;
   Rows rows(context.reply);
   GrowthLog log(rows, !every_block);
@@ -256,7 +251,7 @@ int run(Context& context, const Arguments& arguments) {
     context.reply.field("used_bytes_most", Value::bytes(std::max(before, watcher.most_used())));
     context.reply.field("used_bytes_after", Value::bytes(heap.stats().used_bytes));
   }
-  return complete ? shell::kSuccess : report_end(context.reply, outcome, begun);
+  return complete ? shell::kSuccess : report_end(context.reply, outcome, on_purpose.any(), begun);
 }
 
 }  // namespace

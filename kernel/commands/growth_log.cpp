@@ -35,6 +35,8 @@ void GrowthLog::inserted(std::uint64_t elements, std::optional<std::uint64_t> ca
   capacity_ = capacity;
 }
 
+void GrowthLog::given_up() { fresh_.clear(); }
+
 void GrowthLog::add(const Growth& growth) {
   const bool same = merges_ && run_ && run_->bytes == growth.bytes &&
                     run_->capacity == growth.capacity && !run_->given_back && !growth.given_back &&

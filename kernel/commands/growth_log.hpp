@@ -42,6 +42,8 @@ class GrowthLog {
   void gave_back(std::uint64_t address, std::uint64_t used_bytes);
   /// An insertion is complete: what was taken since the last one was for it.
   void inserted(std::uint64_t elements, std::optional<std::uint64_t> capacity);
+  /// The insertion is not: what was taken since the last one has been given back.
+  void given_up();
   /// Shows the run that nothing has ended yet. What is given back later is not
   /// shown, only counted.
   void finish();

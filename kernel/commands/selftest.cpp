@@ -8,8 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "kernel/commands/insertion_watcher.hpp"
 #include "kernel/floating_point/number_set.hpp"
+#include "kernel/recovery.hpp"
 #include "shell/command.hpp"
+#include "shell/failures_on_purpose.hpp"
 
 namespace heapscope::kernel {
 namespace {
@@ -30,7 +33,8 @@ constexpr CommandRecord kRecord{
     .summary = "check that C++ works in this kernel",
     .help =
         "Tries new and delete in all their forms, containers and the memory functions on the "
-        "watched heap, and checks that the heap is afterwards as it was before.",
+        "watched heap, and checks that the heap is afterwards as it was before. Where the heap "
+        "refuses it a block, that check fails, and the others go on.",
     .options = {},
     .examples = kExamples,
     .related = kRelated,
@@ -38,17 +42,57 @@ constexpr CommandRecord kRecord{
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-struct Check {
-  std::string_view name;
-  bool (*passes)();
-};
-
 /// Keeps the compiler from leaving out an allocation that nobody looks at.
 template <class T>
 T* used(T* pointer) {
   asm volatile("" : "+r"(pointer)::"memory");
   return pointer;
 }
+
+/// What the checks take from the heap, which may refuse it: then the check has failed, and
+/// goes on to give back what it has. Each step takes one block at the most, and all that
+/// a check makes is made outside of its steps, so that nothing is lost with a step.
+class Memory {
+ public:
+  /// Whether `step()` had the block that it needed.
+  template <class Step>
+  [[nodiscard]] bool suffices_for(Step step) {
+    return counted(!run_while_memory_lasts(step));
+  }
+  /// What `make()` makes with `new`; null where that was refused.
+  template <class Make>
+  [[nodiscard]] auto taken(Make make) {
+    decltype(make()) made = nullptr;
+    (void)suffices_for([&] { made = used(make()); });
+    return made;
+  }
+  /// The same of what has told so itself.
+  template <class T>
+  [[nodiscard]] T* told(T* pointer) {
+    (void)counted(pointer != nullptr);
+    return used(pointer);
+  }
+  /// An insertion into a container that is watched.
+  template <class Insert>
+  [[nodiscard]] bool suffices_for(InsertionWatcher& watcher, Insert insert) {
+    return counted(!watcher.insert(insert));
+  }
+
+  [[nodiscard]] std::uint64_t refused() const { return refused_; }
+
+ private:
+  bool counted(bool granted) {
+    refused_ += granted ? 0 : 1;
+    return granted;
+  }
+
+  std::uint64_t refused_ = 0;
+};
+
+struct Check {
+  std::string_view name;
+  bool (*passes)(Memory& memory);
+};
 
 bool aligned_to(const void* pointer, std::size_t align) {
   return pointer != nullptr && reinterpret_cast<std::uintptr_t>(pointer) % align == 0;
@@ -64,39 +108,39 @@ struct Counted {
   ~Counted() { --alive; }
 };
 
-bool single_objects() {
-  auto* const number = used(new std::uint64_t(42));
+bool single_objects(Memory& memory) {
+  auto* const number = memory.taken([] { return new std::uint64_t(42); });
   const bool good = aligned_to(number, 16) && *number == 42;
   delete number;
-  auto* const unsized = used(static_cast<char*>(::operator new(5)));
+  auto* const unsized = memory.taken([] { return static_cast<char*>(::operator new(5)); });
   ::operator delete(unsized);
-  return good;
+  return good && unsized != nullptr;
 }
 
-bool arrays() {
-  auto* const bytes = used(new char[100]);
-  std::memset(bytes, 7, 100);
+bool arrays(Memory& memory) {
+  auto* const bytes = memory.taken([] { return new char[100]; });
+  if (bytes != nullptr) std::memset(bytes, 7, 100);
   const bool good = aligned_to(bytes, 16) && bytes[99] == 7;
   delete[] bytes;
-  auto* const objects = used(new Counted[5]);
+  auto* const objects = memory.taken([] { return new Counted[5]; });
   const bool constructed = Counted::alive == 5;
   delete[] objects;
   return good && constructed && Counted::alive == 0;
 }
 
-bool aligned_objects() {
-  auto* const one = used(new Wide);
-  auto* const many = used(new Wide[3]);
+bool aligned_objects(Memory& memory) {
+  auto* const one = memory.taken([] { return new Wide; });
+  auto* const many = memory.taken([] { return new Wide[3]; });
   const bool good = aligned_to(one, 128) && aligned_to(many, 128);
   delete one;
   delete[] many;
   return good;
 }
 
-bool without_throwing() {
-  auto* const small = used(new (std::nothrow) char[64]);
+bool without_throwing(Memory& memory) {
+  auto* const small = memory.told(new (std::nothrow) char[64]);
   auto* const aligned =
-      used(static_cast<char*>(::operator new (64, std::align_val_t{4096}, std::nothrow)));
+      memory.told(static_cast<char*>(::operator new (64, std::align_val_t{4096}, std::nothrow)));
   void* const impossible = used(::operator new(SIZE_MAX / 2, std::nothrow));
   const bool good = small != nullptr && aligned_to(aligned, 4096) && impossible == nullptr;
   delete[] small;
@@ -105,19 +149,33 @@ bool without_throwing() {
   return good;
 }
 
-bool containers() {
+/// A name of every length, and where it is, each with a block for itself where it is long.
+bool named_positions(Memory& memory) {
   std::vector<std::string> names;
   std::map<std::string, std::size_t> positions;
   for (std::size_t i = 0; i < 100; ++i) {
-    names.push_back(std::string(i + 1, 'x'));
-    positions[names.back()] = i;
+    std::string name;
+    std::string key;
+    const bool done = memory.suffices_for([&] { name.assign(i + 1, 'x'); }) &&
+                      memory.suffices_for([&] { key = name; }) &&
+                      memory.suffices_for([&] { names.push_back(std::move(name)); }) &&
+                      memory.suffices_for([&] { positions.emplace(std::move(key), i); });
+    if (!done) return false;
   }
-  const auto owned = std::make_unique<std::vector<int>>(1000, 3);
-  return names[99].size() == 100 && positions.at(std::string(50, 'x')) == 49 && owned->back() == 3;
+  std::string middle;
+  return memory.suffices_for([&] { middle.assign(50, 'x'); }) && names[99].size() == 100 &&
+         positions.at(middle) == 49;
+}
+
+bool containers(Memory& memory) {
+  const std::unique_ptr<std::vector<int>> owned(
+      memory.taken([] { return new std::vector<int>(); }));
+  return owned != nullptr && memory.suffices_for([&] { owned->assign(1000, 3); }) &&
+         owned->back() == 3 && named_positions(memory);
 }
 
 /// Its nodes and its buckets, which floating point says how many are of.
-bool unordered_containers() {
+bool unordered_containers(Memory& memory) {
   class Balance final : public BlockWatcher {
    public:
     void took(std::uintptr_t, std::size_t bytes) override { held_ += bytes; }
@@ -128,11 +186,14 @@ bool unordered_containers() {
     std::size_t held_ = 0;
   };
   Balance balance;
+  InsertionWatcher insertions(balance);
   bool good = true;
   {
-    NumberSet numbers(balance);
-    for (std::uint64_t i = 0; i < 100; ++i) numbers.add(i * i);
-    good = !balance.even() && numbers.elements() == 100 && numbers.capacity() >= 100 &&
+    NumberSet numbers(insertions);
+    for (std::uint64_t i = 0; i < 100 && good; ++i) {
+      good = memory.suffices_for(insertions, [&] { numbers.add(i * i); });
+    }
+    good = good && !balance.even() && numbers.elements() == 100 && numbers.capacity() >= 100 &&
            numbers.contains(99 * 99) && !numbers.contains(99);
   }
   return good && balance.even();
@@ -178,7 +239,7 @@ bool copies(std::size_t to_at, std::size_t from_at, std::size_t length) {
 /// Between all alignments, over one another in both directions, and with lengths
 /// around those of words and of whole rounds of their loops: on a board, an
 /// unaligned access before the MMU is on would end here.
-bool memory_functions() {
+bool memory_functions(Memory&) {
   constexpr std::size_t kPlaces = 2 * sizeof(std::uint64_t) + 1;
   constexpr std::array<std::size_t, 16> kLengths{0,  1,  7,  8,  9,  17,  31,  63,
                                                  64, 65, 72, 79, 96, 127, 128, 137};
@@ -194,7 +255,7 @@ bool memory_functions() {
 
 /// Large areas are cleared by whole cache lines: with what is left before and behind
 /// them, nothing beside.
-bool clearing_memory() {
+bool clearing_memory(Memory&) {
   constexpr std::size_t kLine = 64;
   constexpr unsigned char kSet = 0xa5;
   constexpr std::size_t kBytes = 4096 + 4 * kLine;
@@ -238,10 +299,12 @@ void show(shell::Reply& reply, std::string_view name, bool good) {
 int run(Context& context, const Arguments&) {
   const alloc::Stats before = context.environment.heap.stats();
   const bool gives_back = context.environment.heap.allocator_name() != "bump";
+  const shell::FailuresOnPurpose on_purpose(context.environment.heap);
+  Memory memory;
   std::size_t failed = 0;
   context.reply.begin_list("checks", kColumns);
   for (const Check& check : kChecks) {
-    const bool good = check.passes();
+    const bool good = check.passes(memory);
     show(context.reply, check.name, good);
     failed += good ? 0 : 1;
   }
@@ -253,6 +316,11 @@ int run(Context& context, const Arguments&) {
   failed += same ? 0 : 1;
   context.reply.end_list();
   if (failed == 0) return shell::kSuccess;
+  if (memory.refused() != 0) {
+    return context.reply.problem("exhausted", "{} of the checks failed: {}", failed,
+                                 on_purpose.any() ? "blocks were refused on purpose, by fail"
+                                                  : "the heap has no room for them now");
+  }
   return context.reply.problem("selftest", "{} of the checks failed", failed);
 }
 

@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <new>
 
-#include "alloc/layout.hpp"
-
 namespace heapscope::kernel {
 
 class BlockWatcher {
@@ -50,12 +48,5 @@ class WatchedAllocator {
  private:
   BlockWatcher* watcher_;
 };
-
-/// A free run of so many bytes surely has a block of `bytes` for `new`: sizes are
-/// rounded as the heap's alignment is, and the run may begin between two
-/// aligned addresses.
-[[nodiscard]] constexpr std::uint64_t room_for(std::uint64_t bytes) {
-  return alloc::align_up(bytes, alloc::kDefaultAlign) + alloc::kDefaultAlign;
-}
 
 }  // namespace heapscope::kernel

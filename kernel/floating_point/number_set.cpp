@@ -47,14 +47,4 @@ std::uint64_t NumberSet::elements() const { return in(storage_).size(); }
 
 std::uint64_t NumberSet::capacity() const { return in(storage_).bucket_count(); }
 
-std::uint64_t NumberSet::most_for_next() const {
-  // A node: a pointer, the number, perhaps its hash.
-  const std::uint64_t node = room_for(3 * sizeof(std::uint64_t));
-  const std::uint64_t buckets = capacity();
-  // A new set has one bucket, which is not for use.
-  if (elements() > 0 && elements() < buckets) return node;
-  // The next prime from twice as many on, of a list that is never so sparse.
-  return node + room_for((buckets * 5 / 2 + 16) * sizeof(void*));
-}
-
 }  // namespace heapscope::kernel

@@ -18,14 +18,14 @@ class NumberSet {
   NumberSet(const NumberSet&) = delete;
   NumberSet& operator=(const NumberSet&) = delete;
 
-  /// Panics when the heap is exhausted: see most_for_next().
+  /// As `new` where the heap is exhausted. Where that gives the insertion up, the set has
+  /// the elements it had, and none is to be added any more: it may take itself for larger
+  /// than it is.
   void add(std::uint64_t number);
   [[nodiscard]] bool contains(std::uint64_t number) const;
   [[nodiscard]] std::uint64_t elements() const;
   /// The number of buckets.
   [[nodiscard]] std::uint64_t capacity() const;
-  /// A free run of so many bytes is enough for the next add().
-  [[nodiscard]] std::uint64_t most_for_next() const;
 
  private:
   /// Its type is known only where floating point is.

@@ -35,7 +35,7 @@ def exhausting(shell: Shell, line: str) -> Json:
     document = json.loads(reply.lines[0])
     problem = document.get("error") or document["result"]["problem"]
     assert problem["kind"] == "exhausted"
-    assert re.fullmatch(r"element \d+ may need \d+ bytes in one run; the largest has \d+",
+    assert re.fullmatch(r"the \d+ bytes of element \d+ do not fit now: \d+ free, largest \d+",
                         problem["message"])
     return document.get("result", {})
 
@@ -147,8 +147,7 @@ def test_a_small_heap_ends_it_and_not_the_kernel(
 
 @pytest.mark.parametrize("allocator", ["bin", "bump"])
 def test_heaps_that_are_filled_to_any_degree(own_machines: Machines, allocator: str) -> None:
-    """Whatever is left, no container takes more than it announced: the kernel would
-    stop."""
+    """Whatever is left, a container that has no room gives up its last element only."""
     shell = own_machines.boot(f"{JSON} heap.allocator={allocator} heap.size=8K")
     blocks = 0
     while shell.json("alloc 200")["status"] == 0:
@@ -164,7 +163,7 @@ def test_a_full_heap_gives_one_line(own_machines: Machines) -> None:
     shell.ok("alloc 4096")
     reply = shell.run("demo vector")
     assert reply.status == 1
-    assert reply.lines == ["error: element 1 may need 32 bytes in one run; the largest has 0"]
+    assert reply.lines == ["error: the 8 bytes of element 1 do not fit now: 0 free, largest 0"]
 
 
 def test_bump_gets_nothing_back(own_machines: Machines) -> None:

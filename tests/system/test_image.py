@@ -285,7 +285,7 @@ def test_floating_point_calls_nothing_that_is_come_back_to(
     """call_recoverably saves no vector registers. And the closures above do find
     floating point where it is. A panic is where the way ends: its shell calls
     call_recoverably, but nothing returns from there to what panicked."""
-    command = code.reached(code.named(r".*grow.*9NumberSet.*"))
+    command = code.reached(code.named(r"_ZN.*grow.*9NumberSet.*"))
     assert any(lies_in(each, floating_point) for each in command)
     recoverably = code.named("call_recoverably")
     panic = code.named(r".*13panic_handler.*")

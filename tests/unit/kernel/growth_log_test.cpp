@@ -55,6 +55,23 @@ TEST(GrowthLog, EqualBlocksAreOneRow) {
   EXPECT_EQ(log.blocks_taken(), 100U);
 }
 
+TEST(GrowthLog, AnInsertionThatIsGivenUpIsNotShown) {
+  Shown shown;
+  GrowthLog log(shown, false);
+  log.inserted(0, 1);
+  log.took(0x1000, 16, 16);
+  log.inserted(1, 13);
+  log.took(0x1010, 16, 32);
+  log.gave_back(0x1010, 16);
+  log.given_up();
+  log.inserted(1, 13);
+  log.finish();
+  ASSERT_EQ(shown.rows.size(), 1U);
+  EXPECT_EQ(shown.rows[0].address, 0x1000U);
+  EXPECT_EQ(log.blocks_taken(), 2U);
+  EXPECT_EQ(log.blocks_given_back(), 1U);
+}
+
 TEST(GrowthLog, WithoutMergingEachBlockIsARow) {
   Shown shown;
   GrowthLog log(shown, false);
