@@ -7,6 +7,7 @@
 #include "shell/argument_values.hpp"
 #include "shell/block_fields.hpp"
 #include "shell/command.hpp"
+#include "shell/failures_on_purpose.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -124,6 +125,18 @@ int report_failure(Context& context, const Request& request, alloc::HeapError er
                             stats.largest_free_bytes);
 }
 
+int report_failure_on_purpose(Context& context, const Request& request) {
+  const std::string_view kind = alloc::error_name(alloc::HeapError::exhausted);
+  if (request.count > 1) {
+    return context.reply.fail(kind,
+                              "one of {} blocks of {} bytes was refused on purpose, by fail; none "
+                              "was allocated",
+                              request.count, request.layout.size);
+  }
+  return context.reply.fail(kind, "{} were refused on purpose, by fail",
+                            Wanted(request.layout).view());
+}
+
 /// Gives back the handles from `first` on, as if they had never been.
 void undo(Environment& environment, HandleId first) {
   for (HandleId id = environment.handles.next_id(); id-- > first;) {
@@ -192,12 +205,14 @@ int run_alloc(Context& context, const Arguments& arguments) {
   if (plainly_too_many(environment.heap, *request)) {
     return report_failure(context, *request, alloc::HeapError::exhausted);
   }
+  const FailuresOnPurpose on_purpose(environment.heap);
   const HandleId first = handles.next_id();
   for (std::uint64_t i = 0; i < request->count; ++i) {
     const auto allocated = allocate_one(environment, *request);
     if (!allocated) {
       undo(environment, first);
-      return report_failure(context, *request, allocated.error());
+      return on_purpose.any() ? report_failure_on_purpose(context, *request)
+                              : report_failure(context, *request, allocated.error());
     }
     if (i % kBlocksBetweenChecks == 0 && context.interrupted()) {
       undo(environment, first);

@@ -4,6 +4,7 @@
 
 #include "shell/argument_values.hpp"
 #include "shell/block_fields.hpp"
+#include "shell/failures_on_purpose.hpp"
 #include "shell/file_receiver.hpp"
 #include "shell/shell.hpp"
 
@@ -54,10 +55,12 @@ int run_receive(Context& context, const Arguments& arguments) {
                                  environment.heap.stats().free_bytes);
   if (!file) return kFailed;
   const alloc::Layout layout{.size = file->bytes.size()};
+  const FailuresOnPurpose on_purpose(environment.heap);
   const auto address = environment.heap.allocate(layout);
   if (!address) {
-    return context.reply.fail(alloc::error_name(address.error()),
-                              "the file's {} bytes do not fit in the heap now", layout.size);
+    return context.reply.fail(
+        alloc::error_name(address.error()), "the file's {} bytes {}", layout.size,
+        on_purpose.any() ? "were refused on purpose, by fail" : "do not fit in the heap now");
   }
   std::ranges::copy(file->bytes, reinterpret_cast<std::byte*>(*address));
   const auto handle = handles.add(*address, layout.size, layout.align, tag);

@@ -1,6 +1,7 @@
 // `replay`: plays a workload on the heap that is watched.
 #include <array>
 
+#include "shell/failures_on_purpose.hpp"
 #include "shell/workload_choice.hpp"
 
 namespace heapscope::shell {
@@ -87,6 +88,7 @@ int run_replay(Context& context, const Arguments& arguments) {
   if (!choice) return status;
   workload::HeapTarget target(context.environment.heap);
   workload::Player player(target, choice->slots(), {.verify = arguments.has('v')});
+  const FailuresOnPurpose on_purpose(context.environment.heap);
   PlayWatch watch(context, choice->name());
   const std::uint64_t before = context.environment.platform.uptime_us();
   // The survey has read the workload already: nothing is wrong with it.
@@ -101,6 +103,12 @@ int run_replay(Context& context, const Arguments& arguments) {
   }
   if (watch.stopped()) return context.reply.problem("interrupted", "interrupted before its end");
   if (figures.failures == 0) return kSuccess;
+  if (on_purpose.any()) {
+    return context.reply.problem("exhausted",
+                                 "{} of its operations did not fit in the heap, {} of them refused "
+                                 "on purpose, by fail",
+                                 figures.failures, on_purpose.count());
+  }
   return context.reply.problem("exhausted", "{} of its operations did not fit in the heap",
                                figures.failures);
 }

@@ -1,6 +1,7 @@
 """Fixtures that boot the kernel in QEMU, and the serial line in failure reports.
 
 HEAPSCOPE_KERNEL names the image; without it, the one that the pi3 preset built.
+With --long, tests that choose from many cases take all of them.
 With HEAPSCOPE_ON_NEWER_QEMU, the tests run on the second QEMU or are all skipped.
 """
 
@@ -18,6 +19,10 @@ from harness import KERNEL, Machines, Shell  # noqa: E402 (the path comes first)
 import newer_qemu  # noqa: E402
 
 _machines: list[Machines] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="take all cases, not some of them")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -39,7 +39,8 @@ LINES = [
     "demo vector 10", "alloc 3000M", "free all", "trace frees", "trace dump", "trace clear",
     "trace nosuch", "trace off", "mark one", "alloc 64", "diff one", "diff one -b -g caller",
     "diff nosuch", "mark two", "diff one two", "mark one -d", "mark nosuch -d", "mark boot",
-    "bins",
+    "bins", "fail", "fail nth 1", "alloc 64", "fail", "fail probability 20", "fail nth",
+    "fail every 1", "demo set", "demo map 3", "selftest", "replay uniform -n 50", "fail off",
 ]
 
 

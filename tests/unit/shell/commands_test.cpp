@@ -22,7 +22,7 @@ const Names kAllCommands{"alloc",   "allocator", "assert", "atags",   "boot",  "
                          "free",    "heapmap",   "help",   "memmap",  "mode",  "poweroff", "reboot",
                          "receive", "repeat",    "replay", "set",     "sleep", "source",   "stats",
                          "time",    "unset",     "uptime", "version", "watch", "blocks",   "bins",
-                         "who",     "origins",   "trace",  "mark",    "diff"};
+                         "who",     "origins",   "trace",  "mark",    "diff",  "fail"};
 
 // ---- all commands ----
 

@@ -105,6 +105,18 @@ TEST(Receive, MakesABlockThatIsTheFile) {
   }
 }
 
+TEST(Receive, OfAFileThatIsRefusedOnPurposeChangesNothing) {
+  ShellRig rig({.mode = Mode::json});
+  rig.json("fail nth 1");
+  const State before = whole_state(rig);
+  const Sending sending(rig, file_of(1000));
+  const JsonReply reply = receive(rig, "receive");
+  EXPECT_EQ(reply.kind(), "exhausted");
+  EXPECT_EQ(reply.message(), "the file's 1000 bytes were refused on purpose, by fail");
+  EXPECT_TRUE(sending.done());
+  expect_unchanged(rig, before);
+}
+
 TEST(Receive, KeepsThePaddingWhereAsked) {
   ShellRig rig({.mode = Mode::json});
   const Sending sending(rig, "text");

@@ -9,6 +9,7 @@ heapscope_unit_test(shell
   unit/shell/command_test.cpp
   unit/shell/commands_test.cpp
   unit/shell/expression_test.cpp
+  unit/shell/fail_command_test.cpp
   unit/shell/fault_test.cpp
   unit/shell/frame_test.cpp
   unit/shell/free_command_test.cpp
