@@ -32,6 +32,7 @@ struct AllocatorOperations {
   std::size_t (*bins)(const void* self, std::size_t first, std::span<BinStats> out);
   Extent (*extent_at)(const void* self, Address address);
   Result<Address, Damage> (*check)(const void* self, Address address);
+  bool checks_unsettled;  ///< See alloc/capabilities.hpp.
 };
 
 /// Has another address for each class.
@@ -105,7 +106,8 @@ class OperationsOf {
                                               .stats = stats,
                                               .bins = bins,
                                               .extent_at = extent_at,
-                                              .check = check};
+                                              .check = check,
+                                              .checks_unsettled = alloc::checks_unsettled<A>()};
 };
 
 }  // namespace heapscope::alloc

@@ -40,6 +40,7 @@ class BasicBinAllocator {
   static constexpr std::string_view kName = kWithSlabs ? "bin" : "coalescing";
   static constexpr Hardening kHardening = Hardening::standard;
   static constexpr bool kHasSlabs = kWithSlabs;
+  static constexpr bool kChecksUnsettled = true;
   static constexpr std::size_t kGranuleBytes = FreeBins::kGranuleBytes;
 
   [[nodiscard, gnu::cold]] static bool can_manage(Range range);

@@ -50,6 +50,17 @@ concept Settles = requires(A a) {
   { a.settle() } -> std::same_as<void>;
 };
 
+/// `kChecksUnsettled`: extent_at() and check() can be asked before settle(), which may
+/// not stand damage that check() is to find.
+template <class A>
+[[nodiscard]] constexpr bool checks_unsettled() {
+  if constexpr (requires { A::kChecksUnsettled; }) {
+    return A::kChecksUnsettled;
+  } else {
+    return !Settles<A>;
+  }
+}
+
 /// Else nothing can be resized, so that the block moves.
 template <Allocator A>
 Result<void, HeapError> resize_in_place(A& allocator, Address address, Layout layout,

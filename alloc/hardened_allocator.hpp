@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "alloc/allocator.hpp"
+#include "alloc/capabilities.hpp"
 #include "alloc/guarded_block.hpp"
 #include "alloc/hardening.hpp"
 #include "alloc/heap_finding.hpp"
@@ -47,6 +47,7 @@ class Hardened {
  public:
   static constexpr std::string_view kName = A::kName;
   static constexpr Hardening kHardening = Hardening::full;
+  static constexpr bool kChecksUnsettled = checks_unsettled<A>();
   static constexpr int kExtentsPerStep = 4;
 
   [[nodiscard, gnu::cold]] static bool can_manage(Range range) {
@@ -162,9 +163,7 @@ class Hardened {
 
   [[nodiscard, gnu::cold]] Result<Address, Damage> check(Address address) const {
     if (const auto checked = inner_.check(address); !checked) return checked;
-    if (const auto found = finding_in(inner_.extent_at(address))) {
-      return fail(Damage{.address = found->at, .what = finding_text(found->kind)});
-    }
+    if (const auto found = finding_in(inner_.extent_at(address))) return fail(damage_of(*found));
     return extent_at(address).end();
   }
 

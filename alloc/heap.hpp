@@ -20,6 +20,28 @@ struct WalkStep {
   std::uint64_t generation = 0;
 };
 
+/// A piece of a check. One whose pieces differ in generation has seen the heap change
+/// under it.
+struct CheckStep {
+  Address next = 0;             ///< Where to go on; the heap's end when all is done.
+  std::size_t extents = 0;      ///< That were found to be right,
+  std::size_t live_blocks = 0;  ///< the live blocks among them,
+  /// and the last of these.
+  std::optional<Extent> last_live = std::nullopt;
+  /// What is wrong, where something is. The check ends there.
+  std::optional<Damage> damage = std::nullopt;
+  Extent damaged = {};  ///< The extent that this was found in.
+  std::uint64_t generation = 0;
+};
+
+/// What it takes to change the hardening level.
+enum class HardeningChange : std::uint8_t {
+  none,         ///< It is the level that runs.
+  in_place,     ///< harden_in_place() does it.
+  restart,      ///< Only a reset() does.
+  unavailable,  ///< The allocator that runs has no such level.
+};
+
 /// Every call holds the heap's lock for a bounded time, and but for a reset() takes it
 /// once; to look at a whole heap, call in steps. Panics where the heap was not set up.
 class Heap {
@@ -46,9 +68,16 @@ class Heap {
   /// Writes the extents from the one that holds `from` on, in address order.
   /// Continue at the end of the last one; no extents: the walk is over.
   [[nodiscard]] virtual WalkStep walk(Address from, std::span<Extent> out) const = 0;
-  /// Verifies up to `extents` extents from the one that holds `from` on; returns
-  /// where to go on (the heap's end when all is done) or what is damaged.
-  [[nodiscard]] virtual Result<Address, Damage> check(Address from, std::size_t extents) const = 0;
+  /// Verifies up to `extents` extents from the one that holds `from` on.
+  [[nodiscard]] virtual CheckStep check_some(Address from, std::size_t extents) const = 0;
+  /// The same; returns where to go on or what is damaged.
+  [[nodiscard]] Result<Address, Damage> check(Address from, std::size_t extents) const {
+    const CheckStep step = check_some(from, extents);
+    if (step.damage) return fail(*step.damage);
+    return step.next;
+  }
+  /// How often a patrol has found something. Takes no lock, so that it can be asked often.
+  [[nodiscard]] virtual std::uint32_t alarms() const = 0;
 
   /// The hardening level of the allocator that runs; `standard` before one does.
   [[nodiscard]] virtual Hardening hardening() const = 0;
@@ -58,6 +87,8 @@ class Heap {
   /// Changes the level of the allocator that runs, with all its blocks, and what reset()
   /// will start; false, and nothing changes, where only a reset() can do that.
   [[nodiscard]] virtual bool harden_in_place(Hardening wanted) = 0;
+  /// What that level would take of the allocator that runs.
+  [[nodiscard]] virtual HardeningChange hardening_change(Hardening wanted) const = 0;
   /// The allocators that this heap can run.
   [[nodiscard]] virtual std::span<const std::string_view> allocator_names() const = 0;
   /// Whether reset() would succeed.

@@ -19,6 +19,17 @@ std::string_view finding_text(FindingKind kind) {
   return "a block is damaged";
 }
 
+Damage damage_of(const Finding& finding) {
+  Damage damage{.address = finding.at, .what = finding_text(finding.kind)};
+  if (finding.kind != FindingKind::zones_lost) {
+    damage.culprit = {.address = finding.block.address, .size = finding.block.layout.size};
+  }
+  if (finding.other) {
+    damage.victim = {.address = finding.other->address, .size = finding.other->layout.size};
+  }
+  return damage;
+}
+
 void PanicOnFinding::report(const Finding& finding) {
   FixedText<200> parties;
   if (finding.kind != FindingKind::zones_lost) {

@@ -26,6 +26,9 @@ struct Finding {
   std::optional<GuardedBlock> other;  ///< The neighbour that was reached as well.
 };
 
+/// The same as any check tells it.
+[[nodiscard]] Damage damage_of(const Finding& finding);
+
 /// What Hardened does unless told otherwise: a panic of one line that names both
 /// parties.
 struct PanicOnFinding {

@@ -73,10 +73,18 @@ struct Extent {
   friend constexpr bool operator==(const Extent&, const Extent&) = default;
 };
 
+/// A block that damage has to do with.
+struct Party {
+  Address address = 0;  ///< 0: there is none, or it is not known.
+  std::size_t size = 0;
+};
+
 /// The first thing that an integrity check found wrong.
 struct Damage {
   Address address = 0;
   std::string_view what;
+  Party culprit = {};  ///< Whose pointer was used wrongly, where the allocator can tell.
+  Party victim = {};   ///< The neighbour that was reached as well.
 };
 
 }  // namespace heapscope::alloc

@@ -31,6 +31,7 @@ std::uint32_t LatencyHistogram::last_of_bucket(std::size_t bucket) {
 void LatencyHistogram::add(std::uint32_t value) {
   ++count_;
   total_ += value;
+  most_ = std::max(most_, value);
   ++counts_[bucket_of(value)];
 }
 
@@ -39,7 +40,7 @@ std::uint32_t LatencyHistogram::percentile(std::uint32_t permille) const {
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < kBuckets; ++i) {
     below += counts_[i];
-    if (below >= rank && below > 0) return last_of_bucket(i);
+    if (below >= rank && below > 0) return std::min(last_of_bucket(i), most_);
   }
   return 0;
 }

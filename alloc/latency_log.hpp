@@ -18,16 +18,20 @@ class LatencyHistogram {
   [[gnu::cold]] void add(std::uint32_t value);
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] std::uint64_t total() const { return total_; }
-  /// The largest value of the bucket that the value of that rank falls into: of so many
-  /// thousandths of all values, none is larger. 0 where there are no values.
+  /// The largest value.
+  [[nodiscard]] std::uint32_t most() const { return most_; }
+  /// The largest value of the bucket that the value of that rank falls into, or the largest
+  /// of all where that is less: of so many thousandths of all values, none is larger. 0
+  /// where there are no values.
   [[nodiscard, gnu::cold]] std::uint32_t percentile(std::uint32_t permille) const;
   /// Values in a bucket, and the largest value that belongs there.
   [[nodiscard]] std::uint32_t in_bucket(std::size_t bucket) const { return counts_[bucket]; }
-  [[nodiscard]] static std::uint32_t last_of_bucket(std::size_t bucket);
+  [[nodiscard, gnu::cold]] static std::uint32_t last_of_bucket(std::size_t bucket);
 
  private:
   std::uint64_t count_ = 0;
   std::uint64_t total_ = 0;
+  std::uint32_t most_ = 0;
   std::array<std::uint32_t, kBuckets> counts_{};
 };
 

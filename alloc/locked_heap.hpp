@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 
 #include "alloc/allocator_operations.hpp"
@@ -34,7 +35,7 @@ concept HasShortWays = requires(A a, Layout layout, Address address) {
 /// short ways are compiled into allocate() and deallocate(), and `Others`; several may
 /// share a name and differ in hardening. Begins uninitialized, at compile time;
 /// reset() is also what initializes it. An allocator that defers work is settled before
-/// anybody looks at its heap.
+/// anybody looks at its heap; but for a check, where it can do without.
 template <class Lock, Allocator Main, Allocator... Others>
 class LockedHeap final : public Heap {
   static constexpr bool kHasQuickWay = CanBeAlone<Lock> && HasShortWays<Main>;
@@ -126,15 +127,21 @@ class LockedHeap final : public Heap {
 
   [[gnu::cold]] bool harden_in_place(Hardening wanted) override {
     const Guard guard(lock_);
-    const AllocatorOperations& now = running();
-    for (const AllocatorOperations* const each : kAll) {
-      if (each->name != now.name || each->hardening != wanted || each->state != now.state) continue;
-      operations_ = each;
-      wanted_ = wanted;
-      choose_way();
-      return true;
-    }
-    return false;
+    const AllocatorOperations* const level = level_of_running(wanted);
+    if (level == nullptr || level->state != operations_->state) return false;
+    operations_ = level;
+    wanted_ = wanted;
+    choose_way();
+    return true;
+  }
+
+  [[gnu::cold]] HardeningChange hardening_change(Hardening wanted) const override {
+    const Guard guard(lock_);
+    const AllocatorOperations* const level = level_of_running(wanted);
+    if (level == nullptr) return HardeningChange::unavailable;
+    if (level == operations_) return HardeningChange::none;
+    return level->state == operations_->state ? HardeningChange::in_place
+                                              : HardeningChange::restart;
   }
 
   [[gnu::cold]] Stats stats() const override {
@@ -166,15 +173,29 @@ class LockedHeap final : public Heap {
     return step;
   }
 
-  [[gnu::cold]] Result<Address, Damage> check(Address from, std::size_t extents) const override {
+  [[gnu::cold]] CheckStep check_some(Address from, std::size_t extents) const override {
     const Guard guard(lock_);
-    const AllocatorOperations& allocator = settled();
-    for (std::size_t i = 0; i < extents && range_.contains(from); ++i) {
-      const auto next = allocator.check(room_.data(), from);
-      if (!next) return next;
-      from = *next;
+    const AllocatorOperations& allocator = ready_to_check();
+    CheckStep step{.next = from, .generation = generation()};
+    while (step.extents < extents && range_.contains(step.next)) {
+      const Extent extent = allocator.extent_at(room_.data(), step.next);
+      const auto next = check_at(allocator, step.next);
+      if (!next) {
+        step.damage = next.error();
+        step.damaged = extent;
+        break;
+      }
+      step.next = *next;
+      ++step.extents;
+      if (extent.state != ExtentState::live) continue;
+      ++step.live_blocks;
+      step.last_live = extent;
     }
-    return from;
+    return step;
+  }
+
+  [[gnu::cold]] std::uint32_t alarms() const override {
+    return alarms_.load(std::memory_order_relaxed);
   }
 
   [[gnu::cold]] void visit_instruments(void (*visit)(void*, Instruments&), void* context) override {
@@ -411,10 +432,22 @@ class LockedHeap final : public Heap {
   }
 
   [[gnu::cold]] void step_patrol(const CallStamp& call) {
-    if (!instruments_.patrol().on()) return;
-    const AllocatorOperations& allocator = settled();
-    instruments_.patrol().step(range_, call, instruments_.sequence(),
-                               [&](Address at) { return allocator.check(room_.data(), at); });
+    Patrol& patrol = instruments_.patrol();
+    if (!patrol.on()) return;
+    const AllocatorOperations& allocator = ready_to_check();
+    patrol.step(range_, call, instruments_.sequence(),
+                [&](Address at) { return check_at(allocator, at); });
+    if (patrol.finding()) alarms_.store(alarms() + 1, std::memory_order_relaxed);
+  }
+
+  /// Verifies one extent. Whatever its records have become, a check gets on.
+  [[gnu::cold]] Result<Address, Damage> check_at(const AllocatorOperations& allocator,
+                                                 Address at) const {
+    const auto next = allocator.check(room_.data(), at);
+    if (next && (*next <= at || *next > range_.end)) {
+      return fail(Damage{.address = at, .what = "the allocator's records make no sense here"});
+    }
+    return next;
   }
 
   /// Who calls the function whose frame it is.
@@ -422,14 +455,17 @@ class LockedHeap final : public Heap {
     return CallStamp::made(Witness::ticks(), Witness::core(), Witness::path(frame));
   }
 
-  /// What a call takes.
+  /// What a call takes. The instructions are read last before it and first behind it, so
+  /// that the reading is not counted among them.
   class Counters {
    public:
     [[nodiscard]] Latency passed() const {
-      const Counters now;
-      return {.instructions = static_cast<std::uint32_t>(now.instructions_ - instructions_),
-              .cycles = static_cast<std::uint32_t>(now.cycles_ - cycles_),
-              .ticks = static_cast<std::uint32_t>(now.ticks_ - ticks_)};
+      const std::uint64_t instructions = Witness::instructions();
+      const std::uint64_t cycles = Witness::cycles();
+      const std::uint64_t ticks = Witness::ticks();
+      return {.instructions = static_cast<std::uint32_t>(instructions - instructions_),
+              .cycles = static_cast<std::uint32_t>(cycles - cycles_),
+              .ticks = static_cast<std::uint32_t>(ticks - ticks_)};
     }
 
    private:
@@ -487,6 +523,10 @@ class LockedHeap final : public Heap {
     allocator.settle(room_.data());
     return allocator;
   }
+  /// The same for a check, which is not to meet damage before it finds it.
+  [[nodiscard, gnu::cold]] const AllocatorOperations& ready_to_check() const {
+    return running().checks_unsettled ? running() : settled();
+  }
   [[noreturn, gnu::cold, gnu::noinline]] static void panic_uninitialized() {
     panic("the heap was used before it was initialized");
   }
@@ -541,6 +581,15 @@ class LockedHeap final : public Heap {
                                               : deallocate_recorded<kQuick, true>;
   }
 
+  /// The allocator that runs, at that level; null where it has no such level.
+  [[gnu::cold]] const AllocatorOperations* level_of_running(Hardening wanted) const {
+    const AllocatorOperations& now = running();
+    for (const AllocatorOperations* const each : kAll) {
+      if (each->name == now.name && each->hardening == wanted) return each;
+    }
+    return nullptr;
+  }
+
   /// The allocator of that name whose hardening is nearest to what is wanted, and of two
   /// the lower; null where there is none.
   [[gnu::cold]] const AllocatorOperations* choice(std::string_view name) const {
@@ -592,6 +641,7 @@ class LockedHeap final : public Heap {
   alignas(std::max({alignof(Main), alignof(Others)...})) mutable std::array<
       std::byte, std::max({sizeof(Main), sizeof(Others)...})> room_{};
   LatencyLogs latency_;
+  std::atomic<std::uint32_t> alarms_{0};
 };
 
 }  // namespace heapscope::alloc

@@ -209,7 +209,13 @@ TEST_F(HardenedHeap, AnOverflowNamesTheNeighbourThatItReached) {
   for (const bool victim : {true, false}) {
     Recorder::findings.clear();
     if (victim) {
-      EXPECT_FALSE(heap.check(second));
+      const auto checked = heap.check(second);
+      ASSERT_FALSE(checked);
+      EXPECT_EQ(checked.error().address, first + 64);
+      EXPECT_EQ(checked.error().culprit.address, first);
+      EXPECT_EQ(checked.error().culprit.size, 64U);
+      EXPECT_EQ(checked.error().victim.address, second);
+      EXPECT_EQ(checked.error().victim.size, 72U);
       EXPECT_TRUE(heap.resize_in_place(second, {.size = 72}, 72).has_value());
     } else {
       std::memset(bytes_at(first + 64), 'A', second - (first + 64) + 4);

@@ -251,6 +251,12 @@ TEST(LatencyHistogram, KnowsItsPercentiles) {
   for (const std::uint32_t value : {3U, 3U, 3U, 15U}) exact.add(value);
   EXPECT_EQ(exact.percentile(500), 3U);
   EXPECT_EQ(exact.percentile(1000), 15U);
+  EXPECT_EQ(exact.most(), 15U);
+  // No percentile is beyond the largest value.
+  LatencyHistogram one;
+  one.add(1000);
+  EXPECT_GT(LatencyHistogram::last_of_bucket(LatencyHistogram::kBuckets - 1), one.most());
+  EXPECT_EQ(one.percentile(500), 1000U);
 }
 
 TEST(LatencyHistogram, EveryValueHasOneBucket) {
@@ -454,6 +460,17 @@ TEST_P(Resizing, LevelsChangeInPlaceWhereTheBlocksAreKeptTheSame) {
   EXPECT_EQ(heap_.stats().live_blocks, 0U);
 }
 
+TEST_P(Resizing, SaysWhatALevelTakes) {
+  using enum HardeningChange;
+  EXPECT_EQ(heap_.hardening_change(Hardening::standard), none);
+  EXPECT_EQ(heap_.hardening_change(Hardening::none), in_place);
+  EXPECT_EQ(heap_.hardening_change(Hardening::full), restart);
+  EXPECT_TRUE(heap_.reset("bump", region_.range()));
+  EXPECT_EQ(heap_.hardening_change(Hardening::none), none);
+  EXPECT_EQ(heap_.hardening_change(Hardening::standard), unavailable);
+  EXPECT_EQ(heap_.hardening_change(Hardening::full), unavailable);
+}
+
 TEST_P(Resizing, APatrolFindsDamage) {
   look([](Instruments& all) { all.patrol().set(4); });
   std::vector<Address> blocks;
@@ -461,6 +478,7 @@ TEST_P(Resizing, APatrolFindsDamage) {
   EXPECT_TRUE(heap_.deallocate(blocks[1], {.size = 2000}));
   EXPECT_TRUE(heap_.deallocate(blocks[3], {.size = 2000}));
   EXPECT_EQ(look([](Instruments& all) { return all.patrol().finding().has_value(); }), false);
+  EXPECT_EQ(heap_.alarms(), 0U);
   std::memset(reinterpret_cast<void*>(blocks[1]), 0x5a, 64);
   for (int i = 0; i < 40; ++i) {
     const auto other = heap_.allocate({.size = 40});
@@ -469,6 +487,7 @@ TEST_P(Resizing, APatrolFindsDamage) {
   const auto finding = look([](Instruments& all) { return all.patrol().finding(); });
   ASSERT_TRUE(finding);
   EXPECT_EQ(finding->damage.address, blocks[1]);
+  EXPECT_EQ(heap_.alarms(), 1U);
   EXPECT_EQ(finding->call.path, 42U);
 }
 

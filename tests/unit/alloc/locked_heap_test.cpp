@@ -223,6 +223,40 @@ TEST_F(Locked, ChecksInSteps) {
   EXPECT_EQ(heap_.check(region_.end(), 5), region_.end());
 }
 
+TEST_F(Locked, ACheckCountsWhatItSaw) {
+  for (int i = 0; i < 10; ++i) static_cast<void>(must(600));
+  const CheckStep all = heap_.check_some(region_.start(), SIZE_MAX);
+  EXPECT_EQ(all.next, region_.end());
+  EXPECT_EQ(all.damage, std::nullopt);
+  EXPECT_EQ(all.live_blocks, 10U);
+  EXPECT_EQ(all.extents, walk(heap_, 64).size());
+  ASSERT_TRUE(all.last_live);
+  EXPECT_EQ(heap_.owner(all.last_live->start), *all.last_live);
+  EXPECT_EQ(heap_.check_some(region_.start(), 1).extents, 1U);
+  EXPECT_EQ(heap_.check_some(region_.start(), 1).generation, all.generation);
+  static_cast<void>(must(600));
+  EXPECT_NE(heap_.check_some(region_.start(), 1).generation, all.generation);
+}
+
+TEST_F(Locked, ACheckTellsWhatIsBeforeTheDamage) {
+  std::array<Address, 8> blocks{};
+  for (Address& block : blocks) block = must(1600);
+  for (const std::size_t freed : {1U, 3U, 5U}) {
+    ASSERT_TRUE(heap_.deallocate(blocks[freed], {.size = 1600, .align = 8}));
+  }
+  ASSERT_TRUE(heap_.check(region_.start(), SIZE_MAX));
+  // The first of the list tells of the next one, and what that says of the first is wrong.
+  std::memset(bytes_at(blocks[3]), 'A', 16);
+  const CheckStep found = heap_.check_some(region_.start(), SIZE_MAX);
+  ASSERT_TRUE(found.damage);
+  EXPECT_EQ(found.next, found.damaged.start);
+  EXPECT_EQ(found.damaged.state, ExtentState::free);
+  EXPECT_EQ(found.damage->address, found.damaged.start);
+  ASSERT_TRUE(found.last_live);
+  EXPECT_EQ(found.last_live->end(), found.damaged.start);
+  EXPECT_EQ(found.damage->culprit.address, 0U);
+}
+
 TEST_F(Locked, CheckReportsDamage) {
   // Several of one size, so that some are in a list and have links to damage.
   std::array<Address, 4> blocks{};

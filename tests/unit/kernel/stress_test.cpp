@@ -60,6 +60,9 @@ class UnsoundHeap : public alloc::Heap {
   alloc::Hardening hardening() const override { return heap_.hardening(); }
   void set_hardening(alloc::Hardening wanted) override { heap_.set_hardening(wanted); }
   bool harden_in_place(alloc::Hardening wanted) override { return heap_.harden_in_place(wanted); }
+  alloc::HardeningChange hardening_change(alloc::Hardening wanted) const override {
+    return heap_.hardening_change(wanted);
+  }
   alloc::Stats stats() const override { return heap_.stats(); }
   std::size_t bins(std::size_t first, std::span<alloc::BinStats> out) const override {
     return heap_.bins(first, out);
@@ -70,9 +73,10 @@ class UnsoundHeap : public alloc::Heap {
   alloc::WalkStep walk(Address from, std::span<alloc::Extent> out) const override {
     return heap_.walk(from, out);
   }
-  Result<Address, alloc::Damage> check(Address from, std::size_t extents) const override {
-    return heap_.check(from, extents);
+  alloc::CheckStep check_some(Address from, std::size_t extents) const override {
+    return heap_.check_some(from, extents);
   }
+  std::uint32_t alarms() const override { return heap_.alarms(); }
   std::span<const std::string_view> allocator_names() const override {
     return heap_.allocator_names();
   }
