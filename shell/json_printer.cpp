@@ -177,15 +177,19 @@ void JsonPrinter::line(std::string_view line_name, std::string_view line_text) {
   field(line_name, Value::text(line_text));
 }
 
-/// The error is left open for fields, and ended like a result.
 void JsonPrinter::nested_failed(int status) {
   FixedText<64> message;
   format(message, "the command ended with status {}", status);
+  begin_failure(status, "nested", message.view());
+}
+
+/// The error is left open for fields, and ended like a result.
+void JsonPrinter::begin_failure(int status, std::string_view kind, std::string_view message) {
   head(status);
   out_.write(",\"error\":{");
   comma_ = false;
-  field("kind", Value::text("nested"));
-  field("message", Value::text(message.view()));
+  field("kind", Value::text(kind));
+  field("message", Value::text(message));
 }
 
 void JsonPrinter::show_error(int status, std::string_view kind, std::string_view message,

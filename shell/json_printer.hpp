@@ -35,6 +35,7 @@ class JsonPrinter final : public ReplyPrinter {
  private:
   void show_error(int status, std::string_view kind, std::string_view message,
                   std::string_view usage) override;
+  void begin_failure(int status, std::string_view kind, std::string_view message) override;
   void show_problem(std::string_view kind, std::string_view message) override;
 
   void head(int status);

@@ -115,6 +115,10 @@ void OneLinePrinter::show_error(int, std::string_view kind, std::string_view mes
   field("message", Value::text(message));
 }
 
+void OneLinePrinter::begin_failure(int status, std::string_view kind, std::string_view message) {
+  show_error(status, kind, message, {});
+}
+
 void OneLinePrinter::show_problem(std::string_view kind, std::string_view message) {
   show_error(kFailed, kind, message, {});
 }

@@ -30,10 +30,12 @@ class OneLinePrinter final : public ReplyPrinter {
   void end_cells() override {}
   void line(std::string_view name, std::string_view text) override;
   void nested_failed(int) override {}
+  [[nodiscard]] bool in_one_line() const override { return true; }
 
  private:
   void show_error(int status, std::string_view kind, std::string_view message,
                   std::string_view usage) override;
+  void begin_failure(int status, std::string_view kind, std::string_view message) override;
   void show_problem(std::string_view kind, std::string_view message) override;
 
   void separate();

@@ -4,13 +4,6 @@
 #include "shell/block_origin.hpp"
 
 namespace heapscope::shell {
-namespace {
-
-struct CallNames {
-  std::string_view us;
-  std::string_view core;
-  std::string_view by;
-};
 
 void show_call(Context& context, const alloc::CallStamp& call, const CallNames& names) {
   const Platform& platform = context.environment.platform;
@@ -19,8 +12,6 @@ void show_call(Context& context, const alloc::CallStamp& call, const CallNames& 
   context.reply.field(names.core, Value::count(call.core()));
   context.reply.field(names.by, Value::text(callers.view()));
 }
-
-}  // namespace
 
 void show_origin(Context& context, const alloc::Origin& origin) {
   context.reply.field("sequence", Value::count(origin.sequence));

@@ -6,6 +6,17 @@
 
 namespace heapscope::shell {
 
+/// What the fields of a call are called.
+struct CallNames {
+  std::string_view us;
+  std::string_view core;
+  std::string_view by;
+};
+
+/// Fields that tell when a call was made, in microseconds since the kernel started, on which
+/// core and by whom.
+void show_call(Context& context, const alloc::CallStamp& call, const CallNames& names);
+
 /// The fields sequence, allocated_us, allocated_core and allocated_by and, where it was
 /// freed, freed_us, freed_core and freed_by. Times are microseconds since the kernel
 /// started.

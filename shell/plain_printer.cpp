@@ -415,6 +415,10 @@ void PlainPrinter::show_error(int, std::string_view, std::string_view message,
   }
 }
 
+void PlainPrinter::begin_failure(int status, std::string_view kind, std::string_view message) {
+  show_error(status, kind, message, {});
+}
+
 void PlainPrinter::show_problem(std::string_view kind, std::string_view message) {
   show_error(kFailed, kind, message, {});
 }

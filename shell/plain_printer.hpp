@@ -80,6 +80,7 @@ class PlainPrinter final : public ReplyPrinter {
 
   void show_error(int status, std::string_view kind, std::string_view message,
                   std::string_view usage) override;
+  void begin_failure(int status, std::string_view kind, std::string_view message) override;
   void show_problem(std::string_view kind, std::string_view message) override;
 
   void top_field(std::string_view name, const Value& value);

@@ -125,8 +125,8 @@ struct Room {
 };
 
 /// Receives one command's answer, in order. The first field, list or picture
-/// says that the command succeeded; fail() and refuse() say that it did not and
-/// come first or not at all. What goes wrong later is a problem().
+/// says that the command succeeded; fail(), fail_with_fields() and refuse() say that it
+/// did not and come first or not at all. What goes wrong later is a problem().
 class Reply {
  public:
   virtual void field(std::string_view name, const Value& value) = 0;
@@ -146,6 +146,8 @@ class Reply {
   [[nodiscard]] virtual bool begin_groups(std::string_view /*name*/) { return false; }
 
   [[nodiscard]] virtual Room room() const { return {}; }
+  /// Whether all of it becomes one line of text, which a picture is of no use in.
+  [[nodiscard]] virtual bool in_one_line() const { return false; }
   /// The picture that was just shown goes on in frames, of which each shows what differs.
   virtual void begin_frames(std::string_view /*name*/) {}
   virtual void frame(const LiveFrame& /*frame*/) {}
@@ -166,7 +168,7 @@ class Reply {
   /// fields that follow are this command's all the same. Comes first or not at all.
   virtual void nested_failed(int status) = 0;
 
-  // These three stay functions, so that the message takes no stack of commands that
+  // These stay functions, so that the message takes no stack of commands that
   // run others.
 
   /// The command failed: `kind` is a fixed name for scripts, the text one line
@@ -177,6 +179,17 @@ class Reply {
     Message message;
     format(message, text, args...);
     show_error(kFailed, kind, message.view(), {});
+    return kFailed;
+  }
+
+  /// The same, and the fields that follow tell more of it.
+  template <class... Args>
+  [[gnu::noinline]] int fail_with_fields(std::string_view kind,
+                                         FormatText<std::type_identity_t<Args>...> text,
+                                         const Args&... args) {
+    Message message;
+    format(message, text, args...);
+    begin_failure(kFailed, kind, message.view());
     return kFailed;
   }
 
@@ -215,6 +228,7 @@ class Reply {
   ~Reply() = default;
   virtual void show_error(int status, std::string_view kind, std::string_view message,
                           std::string_view usage) = 0;
+  virtual void begin_failure(int status, std::string_view kind, std::string_view message) = 0;
   virtual void show_problem(std::string_view kind, std::string_view message) = 0;
 };
 

@@ -1,13 +1,11 @@
 // `dump`: memory in hexadecimal and as text.
-#include <algorithm>
 #include <array>
 
 #include "kernel/commands/memory_access.hpp"
+#include "shell/hex_rows.hpp"
 
 namespace heapscope::kernel {
 namespace {
-
-using shell::Value;
 
 int run(shell::Context& context, const shell::Arguments& arguments);
 
@@ -35,28 +33,6 @@ constexpr shell::CommandRecord kRecord{
     &kRecord;
 
 constexpr std::uint64_t kDefaultLength = 128;
-constexpr std::size_t kBytesInRow = 16;
-
-constexpr std::array kColumns{
-    shell::Column{.name = "address", .width = 10},
-    shell::Column{.name = "bytes", .width = kBytesInRow * 3 - 1},
-    shell::Column{.name = "text"},
-};
-
-void show_row(shell::Reply& reply, std::uint64_t address, std::size_t count) {
-  FixedText<kBytesInRow * 3> bytes;
-  FixedText<kBytesInRow> text;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint64_t byte = load(address + i, 1);
-    format(bytes, "{}{:02x}", i == 0 ? "" : " ", byte);
-    format(text, "{}", byte >= 0x20 && byte < 0x7f ? static_cast<char>(byte) : '.');
-  }
-  reply.begin_item();
-  reply.field("address", Value::address(address));
-  reply.field("bytes", Value::text(bytes.view()));
-  reply.field("text", Value::text(text.view()));
-  reply.end_item();
-}
 
 int run(shell::Context& context, const shell::Arguments& arguments) {
   const auto place = shell::read_place(context, kRecord, arguments[0]);
@@ -69,16 +45,9 @@ int run(shell::Context& context, const shell::Arguments& arguments) {
   if (!length) return shell::kWrongUsage;
   // Where nothing can be read, there is to be an error and no picture.
   (void)load(address, 1);
-  context.reply.begin_list("rows", kColumns);
-  std::uint64_t done = 0;
-  while (done < *length && !context.interrupted()) {
-    const auto count =
-        static_cast<std::size_t>(std::min<std::uint64_t>(kBytesInRow, *length - done));
-    show_row(context.reply, address + done, count);
-    done += count;
-  }
-  context.reply.end_list();
-  if (done < *length) return context.reply.problem("interrupted", "interrupted");
+  const std::uint64_t end = address + *length;
+  const std::uint64_t shown = shell::show_hex_rows(context, "rows", {.start = address, .end = end});
+  if (shown < end) return context.reply.problem("interrupted", "interrupted");
   return shell::kSuccess;
 }
 

@@ -1,8 +1,9 @@
 // `allocator`: which allocator runs, and starting another one.
+#include <algorithm>
 #include <array>
 
 #include "shell/argument_values.hpp"
-#include "shell/command.hpp"
+#include "shell/heap_restart.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -53,22 +54,6 @@ void show(Context& context) {
   context.reply.end_list();
 }
 
-int report_failure(Context& context, SetupError error, std::string_view name) {
-  const HeapSetup& setup = context.environment.setup;
-  switch (error) {
-    case SetupError::no_such_allocator:
-      return context.reply.refuse(kRecord.usage, "there is no allocator '{}'", name);
-    case SetupError::too_large:
-      return context.reply.fail("exhausted", "it does not fit: the largest heap is {} bytes",
-                                setup.largest_heap());
-    case SetupError::too_small:
-      return context.reply.fail("unsupported", "{} cannot work in so small a heap", name);
-    case SetupError::blocks_in_use:
-      return context.reply.fail("in-use", "the kernel itself has live blocks in the heap");
-  }
-  return kFailed;
-}
-
 int run_allocator(Context& context, const Arguments& arguments) {
   if (arguments.size() == 0) {
     show(context);
@@ -81,8 +66,13 @@ int run_allocator(Context& context, const Arguments& arguments) {
     bytes = read_number(context, kRecord, arguments[1], "SIZE");
     if (!bytes) return kWrongUsage;
   }
+  const auto names = context.environment.heap.allocator_names();
+  if (std::ranges::find(names, arguments[0]) == names.end()) {
+    return report_setup_error(context, kRecord, SetupError::no_such_allocator, arguments[0]);
+  }
+  if (const auto refused = refuse_heap_restart(context)) return *refused;
   const auto started = context.environment.setup.start(arguments[0], bytes);
-  if (!started) return report_failure(context, started.error(), arguments[0]);
+  if (!started) return report_setup_error(context, kRecord, started.error(), arguments[0]);
   show(context);
   return kSuccess;
 }

@@ -1,8 +1,8 @@
 // `bins`: which sizes are free, and which live.
-#include <algorithm>
 #include <array>
 #include <bit>
 
+#include "shell/bar.hpp"
 #include "shell/heap_walker.hpp"
 
 namespace heapscope::shell {
@@ -27,7 +27,6 @@ constexpr CommandRecord kRecord{
 };
 [[gnu::used, gnu::section("heapscope_commands")]] const CommandRecord* const kRegistered = &kRecord;
 
-constexpr std::size_t kBarWidth = 30;
 constexpr std::array kColumns{
     Column{.name = "size", .width = 10, .right = true},
     Column{.name = "blocks", .width = 10, .right = true},
@@ -50,10 +49,7 @@ void for_each_class(const alloc::Heap& heap, Take take) {
 void show(Context& context, const alloc::BinStats& bin, std::uint64_t all_bytes) {
   if (bin.free_blocks == 0) return;
   const std::uint64_t permille = all_bytes == 0 ? 0 : bin.free_bytes * 1000 / all_bytes;
-  // What there is of is seen.
-  const std::size_t length = std::max<std::size_t>(permille * kBarWidth / 1000, 1);
-  FixedText<kBarWidth> bar;
-  for (std::size_t i = 0; i < length; ++i) bar.write("#");
+  const Bar bar(permille);
   context.reply.begin_item();
   context.reply.field("size", Value::bytes(bin.size));
   context.reply.field("blocks", Value::count(bin.free_blocks));

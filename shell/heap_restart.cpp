@@ -1,0 +1,35 @@
+// Refusals of a restart.
+#include "shell/heap_restart.hpp"
+
+namespace heapscope::shell {
+namespace {
+
+int refuse_for_blocks(Context& context) {
+  return context.reply.fail("in-use", "the kernel itself has live blocks in the heap");
+}
+
+}  // namespace
+
+std::optional<int> refuse_heap_restart(Context& context) {
+  const Environment& environment = context.environment;
+  if (environment.heap.stats().live_blocks == environment.handles.size()) return std::nullopt;
+  return refuse_for_blocks(context);
+}
+
+int report_setup_error(Context& context, const CommandRecord& command, SetupError error,
+                       std::string_view allocator) {
+  switch (error) {
+    case SetupError::no_such_allocator:
+      return context.reply.refuse(command.usage, "there is no allocator '{}'", allocator);
+    case SetupError::too_large:
+      return context.reply.fail("exhausted", "it does not fit: the largest heap is {} bytes",
+                                context.environment.setup.largest_heap());
+    case SetupError::too_small:
+      return context.reply.fail("unsupported", "{} cannot work in so small a heap", allocator);
+    case SetupError::blocks_in_use:
+      break;
+  }
+  return refuse_for_blocks(context);
+}
+
+}  // namespace heapscope::shell
