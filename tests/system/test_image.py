@@ -206,12 +206,14 @@ class Code:
                     pages[register] = value
                 continue
             used = re.search(r"(x\d+), #0x([0-9a-f]+)$|\[(x\d+)(?:, #(\d+))?\]", operands)
-            if not used or (used[1] or used[3]) not in pages:
-                continue
-            if mnemonic == "add":
-                self._refers[address] = [pages[used[1]] + int(used[2], 16)]
-            elif used[3]:
-                self._refers[address] = [pages[used[3]] + int(used[4] or 0)]
+            if used and (used[1] or used[3]) in pages:
+                if mnemonic == "add":
+                    self._refers[address] = [pages[used[1]] + int(used[2], 16)]
+                elif used[3]:
+                    self._refers[address] = [pages[used[3]] + int(used[4] or 0)]
+            # What is calculated from the stack's end is in no page.
+            if mnemonic == "add" and operands.split(", ")[1] == "sp":
+                pages.pop(register, None)
 
     def _code_behind(self, pointed: int, objects: set[int]) -> list[int]:
         """The code at an address, or all that the object there holds addresses of."""
