@@ -63,7 +63,7 @@ constexpr std::uint64_t kProgressMicroseconds = 1'000'000;
 /// How long cores that are to stop may take.
 constexpr std::uint64_t kStopMicroseconds = 5'000'000;
 constexpr std::uint32_t kDozeMicroseconds = 100;
-constexpr std::size_t kExtentsAtOnce = 8;
+constexpr std::size_t kExtentsAtOnce = 4;
 
 constinit std::array<StressWorker, kCores> workers;
 constinit std::atomic<bool> stopping{false};
