@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 3> kNames{"bump", "bin", "first-fit"};
 constexpr std::array<std::string_view, 1> kSizes{"all"};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kNames},
                                 Completes{.kind = Completes::Kind::values, .values = kSizes}};
-constexpr std::array<std::string_view, 2> kRelated{"stats", "compare"};
+constexpr std::array<std::string_view, 3> kRelated{"harden", "stats", "compare"};
 constexpr CommandRecord kRecord{
     .name = "allocator",
     .usage = "allocator [bump|bin|first-fit] [SIZE|all]",

@@ -91,3 +91,45 @@ def test_a_write_after_free_is_found_when_the_block_leaves_the_quarantine(full: 
     assert dying_line(full, "alloc 16 -n 70; free all").endswith(
         f"heap damaged at {freed + 100:#x}: a block was written after it was freed: "
         f"{freed:#x} (200 bytes)")
+
+
+def test_the_level_is_changed_in_place(own_machines: Machines) -> None:
+    shell = own_machines.boot("heap.size=1M shell.mode=json")
+    shell.result("alloc 64 -n 20")
+    for level in ("none", "default", "none"):
+        assert shell.result(f"harden {level}")["hardening"] == level
+        assert levels(shell) == {level}
+        assert shell.result("stats")["live_blocks"] == 20
+    shell.result("free all")
+    assert shell.result("stats")["live_blocks"] == 0
+
+
+def test_full_is_started_anew_without_blocks(own_machines: Machines) -> None:
+    shell = own_machines.boot("heap.size=1M shell.mode=json")
+    shell.result("alloc 64 -n 2")
+    refused = shell.json("harden full")
+    assert (refused["status"], refused["error"]["kind"]) == (1, "in-use")
+    assert "free all" in refused["error"]["message"]
+    assert levels(shell) == {"default"}
+    shell.result("free all")
+    assert shell.result("harden full")["hardening"] == "full"
+    assert levels(shell) == {"full"}
+    assert shell.json("selftest")["status"] == 0
+    assert shell.json("stress -n 2000 -s 1")["status"] == 0
+    # It is really the other allocator.
+    first, second = (int(each["address"], 16) for each in shell.result("alloc 64 -n 2")["blocks"])
+    assert abs(second - first) >= 64 + 33
+    assert shell.json("harden none")["error"]["kind"] == "in-use"
+    shell.result("free all")
+    assert shell.result("harden none")["hardening"] == "none"
+
+
+def test_a_level_that_is_not_there_is_refused(own_machines: Machines) -> None:
+    shell = own_machines.boot("heap.size=1M heap.allocator=bump")
+    assert shell.run("harden full").lines == ["error: bump is always none"]
+    shell.ok("harden none; allocator first-fit")
+    assert shell.run("harden none").lines == ["error: first-fit is always default"]
+    assert shell.run("harden paranoid").status == 2
+    assert max(map(len, shell.ok("harden"))) < 80
+    line, = shell.ok("harden --one-line")
+    assert line.startswith("hardening=default allocator=first-fit live_blocks=0 levels=[none:")

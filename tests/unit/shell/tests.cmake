@@ -6,6 +6,7 @@ heapscope_unit_test(shell
   unit/shell/alloc_command_test.cpp
   unit/shell/boot_command_test.cpp
   unit/shell/boot_options_test.cpp
+  unit/shell/check_commands_test.cpp
   unit/shell/command_test.cpp
   unit/shell/commands_test.cpp
   unit/shell/expression_test.cpp
