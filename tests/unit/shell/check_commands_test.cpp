@@ -134,5 +134,100 @@ TEST_F(Harden, AndAllocatorAreRefusedWhileTheKernelHasBlocks) {
   EXPECT_EQ(rig_.heap.hardening(), alloc::Hardening::standard);
 }
 
+// ---- latency ----
+
+using Latency = Checked;
+
+Json figure(const Json& found, std::string_view call, std::string_view unit) {
+  for (const Json& each : found["figures"].items()) {
+    if (each["call"].text() == call && each["unit"].text() == unit) return each;
+  }
+  ADD_FAILURE() << call << " " << unit;
+  return {};
+}
+
+TEST_F(Latency, IsOffAtFirst) {
+  result("alloc 64");
+  const Json found = result("latency");
+  EXPECT_FALSE(found["measured"].boolean());
+  EXPECT_EQ(found["allocations"].number(), 0U);
+  EXPECT_EQ(found["worst_calls"].size(), 0U);
+  EXPECT_EQ(found["allocate"].size(), 0U);
+  EXPECT_TRUE(figure(found, "free", "ns")["p50"].is_null());
+}
+
+TEST_F(Latency, CountsMeasuresAndNamesTheWorst) {
+  EXPECT_TRUE(result("latency on")["measured"].boolean());
+  result("alloc 64 -n 20");
+  result("free a3 a4 a5");
+  const Json found = result("latency");
+  EXPECT_EQ(found["allocations"].number(), 20U);
+  EXPECT_EQ(found["frees"].number(), 3U);
+  EXPECT_EQ(found["unit"].text(), "instructions");
+  for (const std::string_view call : {"allocate", "free"}) {
+    // The clock moves on by 2 with each look at it, and nothing else moves it.
+    EXPECT_EQ(figure(found, call, "ns")["worst"].number(), 1000U);
+    EXPECT_EQ(figure(found, call, "cycles")["mean"].number(), 0U);
+    std::uint64_t calls = 0;
+    for (const Json& bucket : found[call].items()) {
+      calls += bucket["calls"].number();
+      EXPECT_LE(bucket["from"].number(), bucket["to"].number());
+      EXPECT_EQ(bucket["permille"].number(), 1000U);
+      EXPECT_EQ(bucket["bar"].text().size(), 30U);
+    }
+    EXPECT_EQ(calls, call == "free" ? 3U : 20U);
+  }
+  const auto worst = found["worst_calls"].items();
+  ASSERT_EQ(worst.size(), 2U);
+  EXPECT_EQ(worst[0]["call"].text(), "allocate");
+  EXPECT_EQ(worst[0]["size"].number(), 64U);
+  EXPECT_EQ(worst[0]["align"].number(), 16U);
+  EXPECT_EQ(worst[0]["by"].text(), "function1+0x1 < function2+0x2 < function3+0x3");
+  EXPECT_EQ(worst[1]["call"].text(), "free");
+}
+
+TEST_F(Latency, OffKeepsAndClearForgets) {
+  result("latency on");
+  result("alloc 64 -n 20");
+  EXPECT_EQ(result("latency off")["allocations"].number(), 20U);
+  result("alloc 64 -n 20");
+  EXPECT_EQ(result("latency")["allocations"].number(), 20U);
+  EXPECT_EQ(result("latency clear")["allocations"].number(), 0U);
+  result("latency on");
+  result("alloc 64");
+  EXPECT_EQ(result("latency")["allocations"].number(), 1U);
+}
+
+TEST_F(Latency, TellsOfARefusedAllocation) {
+  result("latency on");
+  EXPECT_EQ(failure("alloc 1G").status, 1U);
+  const Json found = result("latency");
+  EXPECT_EQ(found["allocations"].number(), 1U);
+  EXPECT_TRUE(found["worst_calls"].items()[0]["address"].is_null());
+}
+
+TEST_F(Latency, TakesAUnitOfTheHistograms) {
+  for (const std::string_view unit : {"instructions", "cycles", "ns"}) {
+    EXPECT_EQ(result("latency --unit " + std::string(unit))["unit"].text(), unit);
+  }
+  for (const std::string_view line : {"latency -u days", "latency maybe", "latency on off"}) {
+    EXPECT_EQ(failure(line).status, 2U) << line;
+  }
+  EXPECT_FALSE(result("latency")["measured"].boolean());
+}
+
+TEST_F(Latency, FitsInATerminalAndInOneLine) {
+  result("latency on");
+  result("replay uniform -n 2000");
+  rig_.set_mode(Mode::plain);
+  for (const std::string& line : test::split_lines(rig_.plain("latency"))) {
+    EXPECT_LT(line.size(), 80U) << line;
+  }
+  const std::string line = rig_.plain("latency --one-line");
+  EXPECT_EQ(test::split_lines(line).size(), 1U);
+  EXPECT_TRUE(line.starts_with("measured=yes allocations=")) << line;
+  EXPECT_FALSE(line.contains("#"));
+}
+
 }  // namespace
 }  // namespace heapscope::shell

@@ -23,7 +23,7 @@ const Names kAllCommands{"alloc",    "allocator", "assert",  "atags",  "boot",  
                          "poweroff", "reboot",    "receive", "repeat", "replay", "set",
                          "sleep",    "source",    "stats",   "time",   "unset",  "uptime",
                          "version",  "watch",     "blocks",  "bins",   "who",    "origins",
-                         "trace",    "mark",      "diff",    "fail",   "harden"};
+                         "trace",    "mark",      "diff",    "fail",   "harden", "latency"};
 
 // ---- all commands ----
 
