@@ -97,6 +97,7 @@ Shell::Shell(Environment& environment, Console& console, Mode mode, Purpose purp
       editor_(console, line_, environment.history, completion_),
       mode_(mode),
       purpose_(purpose) {
+  told_alarms_ = environment.heap.alarms();
   reader_.set_start_column(prompt_text().size());
   set_mode(mode);
 }
@@ -161,7 +162,7 @@ bool Shell::poll() {
   }
   const auto byte = console_.read();
   if (!byte) {
-    if (environment_.platform.has_notice()) tell_notices();
+    if (has_alarm() || environment_.platform.has_notice()) tell_notices();
     return false;
   }
   if (escape_was_alone()) {
@@ -196,11 +197,35 @@ void Shell::enter_terminal() {
   editor_.begin(prompt_text());
 }
 
+/// Writes what a patrol of the heap has found; false where that is forgotten already.
+bool Shell::take_alarm(TextSink& out) {
+  told_alarms_ = environment_.heap.alarms();
+  std::optional<alloc::PatrolFinding> finding;
+  environment_.heap.with_instruments(
+      [&](alloc::Instruments& all) { finding = all.patrol().finding(); });
+  if (!finding) return false;
+  format(out, "heap damaged at {:#x}: {}", finding->damage.address, finding->damage.what);
+  return true;
+}
+
+/// Behind the command in which it was found. A round that is drawn over would take it away.
+void Shell::tell_alarm() {
+  if (!has_alarm() || mode_ == Mode::json || in_round_) return;
+  FixedText<160> notice;
+  if (!take_alarm(notice)) return;
+  output_.begin_line();
+  format(output_, "notice: {}\n", notice.view());
+}
+
 /// Nothing is told in the middle of a line that no escape sequence can take away.
 void Shell::tell_notices() {
   if (mode_ == Mode::json || (mode_ == Mode::plain && !line_.empty())) return;
   FixedText<160> notice;
-  environment_.platform.take_notice(notice);
+  if (has_alarm()) {
+    if (!take_alarm(notice)) return;
+  } else {
+    environment_.platform.take_notice(notice);
+  }
   if (mode_ == Mode::terminal) {
     editor_.withdraw();
   } else {
@@ -483,6 +508,7 @@ int Shell::run_command(std::span<const std::string_view> words, std::string_view
   }
   answering_->end();
   answering_ = nullptr;
+  tell_alarm();
   return status;
 }
 

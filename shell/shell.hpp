@@ -199,6 +199,9 @@ class Shell final : private OutputWatcher {
   void cancel_line();
   void act(const KeyPress& key);
   void enter_terminal();
+  [[nodiscard]] bool has_alarm() const { return environment_.heap.alarms() != told_alarms_; }
+  bool take_alarm(TextSink& out);
+  void tell_alarm();
   void tell_notices();
   [[nodiscard]] bool line_ended() override;
   [[nodiscard]] bool rows_used_up() override;
@@ -275,6 +278,7 @@ class Shell final : private OutputWatcher {
   bool in_round_ = false;  // Of a command that is shown in place, again and again.
   bool interrupted_ = false;
   bool collecting_ = false;
+  std::uint32_t told_alarms_ = 0;  // Of the heap.
 };
 
 }  // namespace heapscope::shell

@@ -49,6 +49,8 @@ SESSION = [
     "fail nth 2", "demo set", "fail every 3", "selftest", "fail off",
     "harden none", "alloc 32", "harden default",
     "latency on", "harden none", "alloc 32", "latency", "latency off", "harden default",
+    "check --every 10", "latency on", "harden none", "alloc 32", "check", "latency", "latency off",
+    "check --every off", "harden default",
     "mark m", "trace on", "alloc 32", "trace dump", "trace off", "diff m", "origins", "heapmap --ram",
     "heapmap --live -c 2 -i 10", "sleep 1", "source initrd", "source $last", "free $last",
     "nosuch", "free a1", "alloc 0", "crash read", "crash write", "crash jump", "crash stack",

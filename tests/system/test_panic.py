@@ -30,7 +30,7 @@ KINDS = {
     "panic": (r"panic: asked for", "kernel::run_panic"),
 }
 
-SAFE = ["atags", "bins", "blocks", "cores", "dump", "echo", "heapmap", "help", "memmap", "mode",
+SAFE = ["atags", "bins", "blocks", "check", "cores", "dump", "echo", "heapmap", "help", "memmap", "mode",
         "peek", "poweroff", "reboot", "stats", "uart", "uptime", "version", "who"]
 
 

@@ -41,6 +41,12 @@ LINES = [
     "diff nosuch", "mark two", "diff one two", "mark one -d", "mark nosuch -d", "mark boot",
     "bins", "fail", "fail nth 1", "alloc 64", "fail", "fail probability 20", "fail nth",
     "fail every 1", "demo set", "demo map 3", "selftest", "replay uniform -n 50", "fail off",
+    "bins", "latency on", "check --every 1", "alloc 64", "demo vector 10", "alloc 3000M", "check",
+    "latency", "latency -u ns", "latency -u days", "latency -u instructions", "latency off",
+    "check --every nosuch", "check --every off", "harden", "harden none", "harden full",
+    "harden nosuch", "free all", "harden full", "harden", "alloc 64", "check", "harden default",
+    "free all", "harden default", "allocator bump", "harden", "harden full", "check",
+    "allocator bin",
 ]
 
 
@@ -135,8 +141,12 @@ def test_a_frame_that_is_none(own_machines: Machines) -> None:
 
 
 def test_a_damaged_heap(own_machines: Machines) -> None:
-    reply, = valid_replies(own_machines.boot("shell.mode=json"), "crash heap")
+    shell = own_machines.boot("shell.mode=json")
+    reply, = valid_replies(shell, "crash heap")
     assert "result" in reply
+    reply, = valid_replies(shell, "check")
+    assert (reply["status"], reply["error"]["kind"]) == (1, "damaged")
+    assert {"blocks", "rows", "address"} <= reply["error"].keys()
 
 
 def test_a_panic(own_machines: Machines) -> None:

@@ -18,12 +18,12 @@ using test::JsonReply;
 using test::ShellRig;
 using Names = std::vector<std::string>;
 
-const Names kAllCommands{"alloc",    "allocator", "assert",  "atags",  "boot",   "compare",
-                         "echo",     "free",      "heapmap", "help",   "memmap", "mode",
-                         "poweroff", "reboot",    "receive", "repeat", "replay", "set",
-                         "sleep",    "source",    "stats",   "time",   "unset",  "uptime",
-                         "version",  "watch",     "blocks",  "bins",   "who",    "origins",
-                         "trace",    "mark",      "diff",    "fail",   "harden", "latency"};
+const Names kAllCommands{"alloc",   "allocator", "assert", "atags",   "boot",  "compare",  "echo",
+                         "free",    "heapmap",   "help",   "memmap",  "mode",  "poweroff", "reboot",
+                         "receive", "repeat",    "replay", "set",     "sleep", "source",   "stats",
+                         "time",    "unset",     "uptime", "version", "watch", "blocks",   "bins",
+                         "who",     "origins",   "trace",  "mark",    "diff",  "fail",     "harden",
+                         "latency", "check"};
 
 // ---- all commands ----
 
