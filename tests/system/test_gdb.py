@@ -1,0 +1,127 @@
+"""The commands for GDB (tools/gdb) on the booted kernel: what they read out of a halted
+kernel is what the shell says of the same heap.
+"""
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from debugger import Answers, debug_kernel, waiting
+from harness import Machines, Shell
+
+HEAPS = ["heap.size=1M", "heap.size=1M heap.hardening=none", "heap.size=1M heap.hardening=full",
+         "heap.size=1M heap.allocator=bump", "heap.size=1M heap.allocator=first-fit",
+         "heap.size=64K", ""]
+SIZES = (1, 16, 24, 48, 64, 100, 200, 256, 257, 700, 1024, 1500, 5000, 20_000)
+
+
+class Program:
+    """Allocates and frees at random, and knows the live blocks."""
+
+    def __init__(self, shell: Shell, seed: int) -> None:
+        self.shell = shell
+        self.random = random.Random(seed)
+        self.live: list[str] = []
+
+    def allocate(self, commands: int) -> None:
+        for _ in range(commands):
+            size = self.random.choice(SIZES)
+            align = self.random.choice((16, 16, 16, 16, 64, 512))
+            count = self.random.choice((1, 1, 2, 5, 30)) if size <= 256 else 1
+            reply = self.shell.run(f"alloc {size} {align} -n {count} -t t{size}")
+            self.live += re.findall(r"^(a\d+) ", "\n".join(reply.lines), re.MULTILINE)
+
+    def free(self, share: float) -> None:
+        self.random.shuffle(self.live)
+        count = int(len(self.live) * share)
+        gone, self.live = self.live[:count], self.live[count:]
+        for at in range(0, len(gone), 40):
+            self.shell.ok("free " + " ".join(gone[at:at + 40]))
+
+
+def boot(machines: Machines, port: Path, append: str) -> Shell:
+    return machines.boot(append, extra=waiting(port))
+
+
+def columns(lines: list[str], count: int) -> list[list[str]]:
+    return [line.split()[:count] for line in lines]
+
+
+def fields(lines: list[str]) -> dict[str, str]:
+    """Of the lines `name  value`; a value on several lines is joined."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in lines:
+        if line.endswith(":"):
+            break
+        if line.startswith(" "):
+            found[name] += " " + line.strip()
+        else:
+            name, _, value = line.partition(" ")
+            found[name] = value.strip()
+    return found
+
+
+@pytest.mark.parametrize("append", HEAPS)
+def test_a_heap_is_read_as_the_shell_shows_it(
+        own_machines: Machines, tmp_path: Path, append: str) -> None:
+    port = tmp_path / "debugger"
+    shell = boot(own_machines, port, append)
+    program = Program(shell, seed=len(append))
+    for share in (0.6, 0.97):
+        program.allocate(60)
+        program.free(share)
+        # First, while the allocator has still deferred what it defers.
+        blocks, live, large, stats, drawn, checked = debug_kernel(port, [
+            "heapscope blocks", "heapscope blocks --live", "heapscope blocks --free --min 1K",
+            "heapscope stats", "heapscope map --rows 8", "heapscope check"])
+        shown = shell.ok("blocks")
+        # The handle between state and sequence is the shell's.
+        expected = [line.split() for line in shown]
+        assert columns(blocks[1:-2], 4) == [
+            [*words[:3], words[4]] for words in expected[1:-2]]
+        assert blocks[-2:] == shown[-2:]
+        assert columns(live, 3) == columns(shell.ok("blocks --live"), 3)
+        assert columns(large, 3) == columns(shell.ok("blocks --free --min 1K"), 3)
+        assert stats == shell.ok("stats")
+        assert drawn == shell.ok("heapmap -r 8")
+        assert checked[0].startswith("no damage found: ")
+
+
+@pytest.mark.parametrize("append", ["heap.size=1M", "heap.size=1M heap.hardening=full"])
+def test_who_tells_what_the_shell_tells(
+        own_machines: Machines, tmp_path: Path, append: str) -> None:
+    port = tmp_path / "debugger"
+    shell = boot(own_machines, port, append)
+    program = Program(shell, seed=7)
+    program.allocate(30)
+    program.free(0.5)
+    shell.ok("demo map 40")
+    starts = [int(line.split()[0], 16) for line in shell.ok("blocks")[1:-2]]
+    places = [start + 3 for start in random.Random(1).sample(starts, min(12, len(starts)))]
+    for place, lines in zip(places, debug_kernel(port, [f"heapscope who {at}" for at in places])):
+        here, there = fields(lines), fields(shell.ok(f"who {place}"))
+        same = here.keys() & there.keys()
+        assert {name: here[name] for name in same} == {name: there[name] for name in same}
+        assert same >= {"address", "state", "start", "size", "offset"}
+        assert there.keys() - same <= {"id", "tag", "allocated_us", "freed_us"}
+        neighbours = lines[lines.index("neighbours:"):]
+        assert columns(neighbours, 3) == columns(
+            shell.ok(f"who {place}")[-len(neighbours):], 3)
+
+
+def test_the_empty_slab_that_is_kept_back_is_shown_as_free(
+        own_machines: Machines, tmp_path: Path) -> None:
+    port = tmp_path / "debugger"
+    shell = boot(own_machines, port, "heap.size=1M")
+    shell.ok("alloc 64 -n 16")
+    shell.ok("free all")
+    kept, blocks = debug_kernel(port, [
+        "print/x ((heapscope::alloc::BinAllocator *) "
+        "&'heapscope::kernel::(anonymous namespace)::watched_heap'"
+        "._M_payload._M_payload._M_value.room_)->spare_", "heapscope blocks --free"])
+    assert kept != ["$1 = 0xffffffff"]
+    assert len(blocks) == 4 and blocks[-2].split() == ["count", "1"]
+    assert columns(blocks, 3) == columns(shell.ok("blocks --free"), 3)
