@@ -8,7 +8,7 @@ import gdb.printing
 from . import names
 from .heap import Damage
 from .memory import Unreadable
-from .target import Refusal, open_memory, open_target
+from .target import Refusal, open_memory, open_target, unwrapped
 
 
 class _Printer:
@@ -112,7 +112,7 @@ class HeapPrinter(_Printer):
 
     def to_string(self) -> str:
         try:
-            found = open_target(self.value, open_memory())
+            found = open_target(unwrapped(self.value), open_memory())
             stats = found.reader.stats()
         except (Damage, Unreadable, Refusal) as told:
             return f"({told})"
