@@ -15,6 +15,7 @@ from typing import NoReturn
 from bench import run_bench
 from build import KERNEL_IMAGE, build
 from connect import run_connect
+from debug import attach_gdb, open_core, run_gdb
 from failure import USAGE_STATUS, Failure
 from line import BAUD
 from picocom import run_picocom
@@ -96,6 +97,23 @@ def _parser() -> _Parser:
         description="Boots QEMU behind a pseudo-terminal and attaches picocom to it, as to a "
         "board. Ctrl-A and then Ctrl-X leaves.")
     command.set_defaults(action=lambda options: run_picocom(_hardware(options)))
+
+    command = commands.add_parser(
+        "gdb", parents=[machine], allow_abbrev=False, help="debug a kernel, and read its heap",
+        description="Boots QEMU, halted, and starts GDB on the kernel with commands that read its "
+        "heap: `heapscope` in GDB lists them. The serial line is a pseudo-terminal whose name is "
+        "said. The status is GDB's.")
+    command.add_argument("--attach", metavar="PORT",
+                         help="to what listens there, such as localhost:3333, in place of QEMU")
+    command.add_argument("--core", type=Path, metavar="FILE",
+                         help="a core dump of --program, in place of a kernel")
+    command.add_argument("--program", type=Path, metavar="FILE",
+                         help="the program that was dumped")
+    command.add_argument("--log", type=Path, metavar="FILE",
+                         help="write what QEMU's serial line says there")
+    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- GDB ARGUMENT...",
+                         help="more for GDB, such as -batch -ex 'heapscope blocks'")
+    command.set_defaults(action=_gdb)
 
     command = commands.add_parser(
         "connect", allow_abbrev=False, help="attach picocom to a real board",
@@ -206,8 +224,30 @@ def _script(options: argparse.Namespace) -> int:
     return run_script(_hardware(options), lines, options.timeout)
 
 
+def _gdb(options: argparse.Namespace) -> int:
+    arguments = _behind_dashes(options.arguments)
+    if (options.core is None) != (options.program is None):
+        raise Failure("gdb: --core and --program go together", USAGE_STATUS)
+    if options.core is not None and options.attach is not None:
+        raise Failure("gdb: --core does not go with --attach", USAGE_STATUS)
+    if options.core is not None or options.attach is not None:
+        boots = (_command_line(options), options.initrd, options.dtb, options.log)
+        if any(boots):
+            raise Failure("gdb: nothing is booted with --attach and --core, so that options for "
+                          "the machine do not go with them", USAGE_STATUS)
+    if options.core is not None:
+        return open_core(options.program, options.core, arguments)
+    if options.attach is not None:
+        return attach_gdb(_kernel_image(options), options.attach, arguments)
+    return run_gdb(_hardware(options), options.log, arguments)
+
+
+def _behind_dashes(words: list[str]) -> list[str]:
+    return words[1:] if words[:1] == ["--"] else words
+
+
 def _record(options: argparse.Namespace) -> int:
-    command = options.program[1:] if options.program[:1] == ["--"] else options.program
+    command = _behind_dashes(options.program)
     if not command:
         raise Failure("record: no PROGRAM was given (`heapscope record --help` explains)",
                       USAGE_STATUS)
