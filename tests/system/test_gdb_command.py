@@ -41,7 +41,7 @@ def test_a_kernel_is_booted_halted_and_looked_at_while_it_is_talked_to(tmp_path:
         gdb.sendintr()
         gdb.expect(GDB_PROMPT)
         gdb.sendline("heapscope blocks --live")
-        gdb.expect(r"0x[0-9a-f]{8} +112  live +1\s")
+        gdb.expect(r"0x[0-9a-f]{8} +112  live +a1 +1  mine")
         gdb.expect(GDB_PROMPT)
         gdb.sendline("kill")
         gdb.expect(GDB_PROMPT + "|killed|y or n")

@@ -9,6 +9,7 @@ import gdb
 
 from . import names, picture
 from .heap import FREE, LIVE, METADATA, Damage, Extent, Reader, check_all, extents
+from .kernel_shell import KernelShell, kernel_shell
 from .memory import Unreadable
 from .origins import Call, Origin
 from .target import (Refusal, Target, calls_under_way, evaluate, kernel_heap, open_memory,
@@ -21,8 +22,10 @@ _NAME_WIDTH = 23
 _LINE = 79
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)([KMG]?)")
 _ADDRESS = ("address", 10, False)
-_BLOCK_COLUMNS = [_ADDRESS, ("size", 11, True), ("state", 8, False), ("sequence", 10, True)]
-_NEIGHBOUR_COLUMNS = [_ADDRESS, ("size", 11, True), ("state", 8, False)]
+_EXTENT_COLUMNS = [_ADDRESS, ("size", 11, True), ("state", 8, False)]
+_ID = ("id", 8, False)
+_SEQUENCE = ("sequence", 10, True)
+_TAG = ("tag", 0, False)
 _BIN_COLUMNS = [("size", 11, True), ("free_blocks", 11, True), ("free_bytes", 11, True)]
 
 # The heap that `heapscope use` named; None: the kernel's.
@@ -84,18 +87,33 @@ def say_field(name: str, value: str) -> None:
         say(" " * _NAME_WIDTH + each)
 
 
-def target() -> Target:
-    """The heap that the commands are about."""
+@dataclass(frozen=True)
+class Subject:
+    """The heap that the commands are about, and what the kernel's shell knows of it."""
+
+    target: Target
+    shell: KernelShell | None
+
+    def id_and_tag(self, extent: Extent) -> list[str]:
+        """Nothing where nobody names blocks."""
+        if self.shell is None:
+            return []
+        handle = self.shell.handle(extent.start) if extent.state == LIVE else None
+        return [handle.name, handle.tag or "-"] if handle else ["-", "-"]
+
+
+def subject() -> Subject:
     if gdb.selected_inferior().pid == 0:
         raise Refusal("there is nothing to look at: attach to a kernel or open a core dump "
                       "first")
     value = _chosen if _chosen is not None else kernel_heap()
     if value is None:
         raise Refusal("no heap is known here: name one with `heapscope use EXPRESSION`")
-    found = open_target(unwrapped(value), open_memory())
+    memory = open_memory()
+    found = open_target(unwrapped(value), memory)
     for who in calls_under_way(found):
         say(f"note: {who}: what it changes may be half done")
-    return found
+    return Subject(found, kernel_shell(memory) if _chosen is None else None)
 
 
 # --- map ---
@@ -106,7 +124,7 @@ def run_map(text: str) -> None:
     rows = _side(words, "--rows", _ROWS)
     if len(words.others) > 2:
         raise WrongUsage("too many arguments")
-    reader = target().reader
+    reader = subject().target.reader
     start, end = _range(reader, words.others)
     cell_bytes = picture.cell_bytes_for(end - start, columns * rows)
     say(picture.field("start", picture.address_text(start)))
@@ -159,21 +177,26 @@ def run_blocks(text: str) -> None:
     if len(words.flags) > 1:
         raise WrongUsage("--free does not go with --live")
     wanted = {"--live": LIVE, "--free": FREE}.get(next(iter(words.flags), ""))
-    found = target()
-    sequences = found.origins.sequences() if found.origins else {}
+    about = subject()
+    reader, origins = about.target.reader, about.target.origins
+    sequences = origins.sequences() if origins else {}
     count = total = 0
 
     def rows() -> Iterator[list[str]]:
         nonlocal count, total
-        for extent in extents(found.reader):
+        for extent in extents(reader):
             if extent.size < words.values.get("--min", 0) or (wanted and extent.state != wanted):
                 continue
             count += 1
             total += extent.size
             sequence = sequences.get(extent.start) if extent.state == LIVE else None
-            yield [*_extent_cells(extent), "-" if sequence is None else str(sequence)]
+            name = about.id_and_tag(extent)
+            yield [*_extent_cells(extent), *name[:1], "-" if sequence is None else str(sequence),
+                   *name[1:]]
 
-    for line in picture.table(_BLOCK_COLUMNS, rows()):
+    named = about.shell is not None
+    columns = [*_EXTENT_COLUMNS, *([_ID] if named else []), _SEQUENCE, *([_TAG] if named else [])]
+    for line in picture.table(columns, rows()):
         say(line)
     say(picture.field("count", count))
     say(picture.field("bytes", picture.bytes_text(total)))
@@ -189,8 +212,8 @@ def run_who(text: str) -> None:
     if not text.strip():
         raise WrongUsage("which ADDRESS?")
     address = _address(text)
-    found = target()
-    reader = found.reader
+    about = subject()
+    reader = about.target.reader
     if not reader.start <= address < reader.end:
         _say_outside(address)
         return
@@ -200,12 +223,16 @@ def run_who(text: str) -> None:
     say(picture.field("start", picture.address_text(extent.start)))
     say(picture.field("size", picture.bytes_text(extent.size)))
     say(picture.field("offset", picture.bytes_text(address - extent.start)))
+    for name, value in zip(("id", "tag"), about.id_and_tag(extent)):
+        say(picture.field(name, value))
     if extent.state != METADATA:
-        _say_history(found, address, extent)
+        _say_history(about, address, extent)
     neighbours = [reader.extent_at(at) for at in (extent.start - 1, extent.end)
                   if reader.start <= at < reader.end]
     say("neighbours:")
-    for line in picture.table(_NEIGHBOUR_COLUMNS, map(_extent_cells, neighbours)):
+    columns = [*_EXTENT_COLUMNS, *([_ID, _TAG] if about.shell else [])]
+    rows = [[*_extent_cells(each), *about.id_and_tag(each)] for each in neighbours]
+    for line in picture.table(columns, rows):
         say(line)
 
 
@@ -213,6 +240,8 @@ def _address(text: str) -> int:
     """Of an expression of GDB's: 0x1000, $x0, a pointer, &variable."""
     try:
         value = evaluate(text)
+        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY):
+            value = value.address
         return int(value) & (1 << 64) - 1
     except (gdb.error, OverflowError, ValueError) as error:
         raise WrongUsage(f"{text.strip()} is no address: {error}") from None
@@ -226,41 +255,45 @@ def _say_outside(address: int) -> None:
         say_field("symbol", name)
 
 
-def _say_history(found: Target, address: int, extent: Extent) -> None:
-    if found.origins is None:
+def _say_history(about: Subject, address: int, extent: Extent) -> None:
+    origins = about.target.origins
+    if origins is None:
         return
     live = extent.state == LIVE
-    origin = found.origins.last_in(extent.start if live else address)
+    origin = origins.last_in(extent.start if live else address)
     # A live block has not the origin of one that lay there before it.
     if origin is None or (live and not origin.live):
-        recorded = found.origins.recording
-        say(picture.field("origin", "not recorded, or not any more" if recorded else
+        say(picture.field("origin", "not recorded, or not any more" if origins.recording else
                           "not recorded: origins are off"))
         return
-    _say_origin(found, origin)
+    _say_origin(about, origin)
 
 
-def _say_origin(found: Target, origin: Origin) -> None:
+def _say_origin(about: Subject, origin: Origin) -> None:
     say(picture.field("block", picture.address_text(origin.address)))
     say(picture.field("block_size", picture.bytes_text(origin.size)))
     say(picture.field("block_align", picture.bytes_text(origin.align)))
     say(picture.field("sequence", origin.sequence))
-    _say_call(found, "allocated", origin.allocated)
+    _say_call(about, "allocated", origin.allocated)
     if not origin.live:
-        _say_call(found, "freed", origin.freed)
+        _say_call(about, "freed", origin.freed)
 
 
-def _say_call(found: Target, what: str, call: Call) -> None:
-    say(picture.field(f"{what}_ticks", call.ticks))
+def _say_call(about: Subject, what: str, call: Call) -> None:
+    microseconds = about.shell.microseconds(call.ticks) if about.shell else None
+    if microseconds is None:
+        say(picture.field(f"{what}_ticks", call.ticks))
+    else:
+        say(picture.field(f"{what}_us", microseconds))
     say(picture.field(f"{what}_core", call.core))
-    say_field(f"{what}_by", names.callers(call.path, found.packs_callers))
+    say_field(f"{what}_by", names.callers(call.path, about.target.packs_callers))
 
 
 # --- check, stats, use ---
 
 def run_check(text: str) -> None:
     _take_nothing(text)
-    reader = target().reader
+    reader = subject().target.reader
     check_all(reader)
     stats = reader.stats()
     say(f"no damage found: {stats.live_blocks} live blocks, {stats.used_bytes} bytes used, "
@@ -269,7 +302,7 @@ def run_check(text: str) -> None:
 
 def run_stats(text: str) -> None:
     _take_nothing(text)
-    found = target()
+    found = subject().target
     stats = found.reader.stats()
     say(picture.field("allocator", found.name))
     say(picture.field("hardening", found.hardening))
