@@ -113,3 +113,35 @@ def test_the_empty_slab_that_is_kept_back_is_shown_as_free(
     assert kept != ["$1 = 0xffffffff"]
     assert len(blocks) == 4 and blocks[-2].split() == ["count", "1"]
     assert blocks == shell.ok("blocks --free")
+
+
+def test_print_shows_the_heap_and_who_called(own_machines: Machines, tmp_path: Path) -> None:
+    port = tmp_path / "debugger"
+    shell = boot(own_machines, port, "heap.size=64K heap.hardening=full")
+    shell.ok("alloc 64")
+    heap = "'heapscope::kernel::(anonymous namespace)::watched_heap'._M_payload._M_payload._M_value"
+    first_record = f"({heap}.instruments_.origins_.records_ + 64)"
+    printed = debug_kernel(port, [
+        f"print {heap}",
+        f"print *(heapscope::alloc::CallStamp *) ({first_record} + 24)"])
+    stats = dict(line.split()[:2] for line in shell.ok("stats")[:16])
+    assert printed[0] == [
+        "$1 = bin heap, hardening full, 0x{:x} to 0x{:x}: 1 live blocks, {} bytes used, {} free".format(
+            int(stats["start"], 16), int(stats["end"], 16), stats["used_bytes"],
+            stats["free_bytes"])]
+    called = re.fullmatch(r"\$2 = at \d+ on core 0 by (shell::run_alloc\+0x[0-9a-f]+) < .*",
+                          printed[1][0])
+    assert called and called[1] in "\n".join(shell.ok("who a1"))
+    assert printed.errors == []
+
+
+def test_the_trial_heap_can_be_looked_at(own_machines: Machines, tmp_path: Path) -> None:
+    port = tmp_path / "debugger"
+    shell = boot(own_machines, port, "heap.size=1M")
+    use = "heapscope use 'heapscope::kernel::(anonymous namespace)::the_trial_heap'"
+    assert debug_kernel(port, [use]).errors == ["the heap was not set up yet"]
+    shell.ok("compare uniform -n 100")
+    used, stats, back, own = debug_kernel(port, [
+        use, "heapscope stats", "heapscope use", "heapscope stats"])
+    assert " heap, hardening " in used[0] and back == ["the kernel's heap"]
+    assert own == shell.ok("stats") and stats[2:4] != own[2:4]

@@ -5,13 +5,15 @@ damaged: they say what is wrong in one line, and never hang or show a heap that 
 import re
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from debugger import Answers, debug_kernel, read_meanwhile, waiting
+from debugger import EXTENSION, KERNEL_ELF, Answers, debug_kernel, read_meanwhile, waiting
 from harness import Machines, Shell
 
 INTRO = b"\r\nThe panic shell: help lists what works in it, reboot leaves it.\r\n"
 COMMANDS = ["heapscope check", "heapscope stats", "heapscope blocks", "heapscope map"]
+PROGRAMS = Path(__file__).resolve().parent / "programs"
 BIN = "heapscope::alloc::BasicBinAllocator<true>"
 
 
@@ -210,3 +212,22 @@ def test_a_core_alone_in_a_call_is_noticed(own_machines: Machines, tmp_path: Pat
     assert answers.errors == []
     assert answers[1][0] == ("note: thread 1 is in heapscope::alloc::BasicBinAllocator: what it "
                              "changes may be half done")
+
+
+def test_ctrl_c_stops_a_command(own_machines: Machines, tmp_path: Path) -> None:
+    port = tmp_path / "debugger"
+    boot(own_machines, port, "heap.size=1M").ok("alloc 64 -n 20")
+    gdb = pexpect.spawn("gdb-multiarch", [
+        "-nx", "-q", "-ex", "set pagination off", "-ex", f"source {EXTENSION}",
+        "-ex", f"target remote {port}", "-ex", f"source {PROGRAMS / 'slow_memory.py'}",
+        "-ex", "echo ready\\n", str(KERNEL_ELF)], timeout=60, encoding="latin-1")
+    try:
+        gdb.expect("ready")
+        gdb.sendline("heapscope check")
+        gdb.expect("reads slowly")
+        gdb.sendintr()
+        gdb.expect(r"interrupted\r?\n.*\(gdb\) ")
+        gdb.sendline("print 6 * 7")
+        gdb.expect(r"\$1 = 42")
+    finally:
+        gdb.close(force=True)

@@ -101,6 +101,12 @@ class Subject:
         handle = self.shell.handle(extent.start) if extent.state == LIVE else None
         return [handle.name, handle.tag or "-"] if handle else ["-", "-"]
 
+    def sequence(self, extent: Extent) -> str:
+        """Of the call that allocated a block."""
+        origins = self.target.origins
+        origin = origins.find(extent.start) if origins and extent.state == LIVE else None
+        return str(origin.sequence) if origin else "-"
+
 
 def subject() -> Subject:
     if gdb.selected_inferior().pid == 0:
@@ -178,8 +184,7 @@ def run_blocks(text: str) -> None:
         raise WrongUsage("--free does not go with --live")
     wanted = {"--live": LIVE, "--free": FREE}.get(next(iter(words.flags), ""))
     about = subject()
-    reader, origins = about.target.reader, about.target.origins
-    sequences = origins.sequences() if origins else {}
+    reader = about.target.reader
     count = total = 0
 
     def rows() -> Iterator[list[str]]:
@@ -189,10 +194,8 @@ def run_blocks(text: str) -> None:
                 continue
             count += 1
             total += extent.size
-            sequence = sequences.get(extent.start) if extent.state == LIVE else None
             name = about.id_and_tag(extent)
-            yield [*_extent_cells(extent), *name[:1], "-" if sequence is None else str(sequence),
-                   *name[1:]]
+            yield [*_extent_cells(extent), *name[:1], about.sequence(extent), *name[1:]]
 
     named = about.shell is not None
     columns = [*_EXTENT_COLUMNS, *([_ID] if named else []), _SEQUENCE, *([_TAG] if named else [])]

@@ -76,10 +76,6 @@ class OriginTable:
                 latest = each
         return latest
 
-    def sequences(self) -> dict[int, int]:
-        """Of all live blocks that are recorded, by their addresses."""
-        return {each.address: each.sequence for each in self._all() if each.live}
-
     def _all(self) -> Iterator[Origin]:
         if not self.readable:
             return
