@@ -69,7 +69,7 @@ def _gdb(arguments: list[str]) -> int:
         process = subprocess.Popen(["gdb-multiarch", "-q", *arguments],
                                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     except FileNotFoundError:
-        raise Failure("there is no gdb-multiarch: install the Debian package gdb-multiarch") from None
+        raise Failure("there is no gdb-multiarch: install the Debian package of this name") from None
     try:
         return exit_status(process.wait())
     finally:

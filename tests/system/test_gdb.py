@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from debugger import debug_kernel, waiting
+from debugger import KERNEL_ELF, debug, debug_kernel, waiting
 from harness import Machines, Shell
 
 HEAPS = ["heap.size=1M", "heap.size=1M heap.hardening=none", "heap.size=1M heap.hardening=full",
@@ -145,3 +145,13 @@ def test_the_trial_heap_can_be_looked_at(own_machines: Machines, tmp_path: Path)
         use, "heapscope stats", "heapscope use", "heapscope stats"])
     assert " heap, hardening " in used[0] and back == ["the kernel's heap"]
     assert own == shell.ok("stats") and stats[2:4] != own[2:4]
+
+
+def test_symbols_of_another_kernel_are_noticed(own_machines: Machines, tmp_path: Path) -> None:
+    port = tmp_path / "debugger"
+    boot(own_machines, port, "heap.size=64K")
+    note = "note: memory does not hold the kernel that these symbols are of"
+    other = debug(KERNEL_ELF.with_name("bench8.elf"), ["heapscope stats"],
+                  before=(f"target remote {port}",))
+    assert other[0][0] == note
+    assert note not in debug_kernel(port, ["heapscope stats"])[0]

@@ -127,11 +127,21 @@ def test_heaps_are_found_through_pointers_and_what_is_none_is_said(dump: Dump) -
     none = "no heap is known here: name one with `heapscope use EXPRESSION`"
     assert answers.errors == [
         none, "the heap was not set up yet", "int is no allocator that can be read here",
-        "5 is not in memory" if "5 is not in memory" in answers.errors else
-        "int is no allocator that can be read here",
+        "5 is not in memory",
         'nothing: No symbol "nothing" in current context.', "usage: heapscope use [EXPRESSION]",
         "the memory at 0x10 cannot be read", none, answers.errors[-1]]
     assert answers.errors[-1].startswith(("heap damaged at ", "the memory at "))
+
+
+def test_heaps_are_found_in_smart_pointers_and_optionals(dump: Dump) -> None:
+    answers = dump.debug("heapscope use owned", "heapscope check", "heapscope use perhaps",
+                         "heapscope check", "heapscope use nobodys", "heapscope use never")
+    assert answers[0][0].startswith("first-fit heap, hardening default: ")
+    assert answers[2][0].startswith("bump heap, hardening none: ")
+    assert answers[1][0].startswith("no damage found: 0 live blocks, 0 bytes used, ")
+    assert answers[3] == [f"no damage found: 0 live blocks, 0 bytes used, {320 * 1024} free"]
+    assert answers.errors == [
+        "there is no heap: the pointer is null", "the heap was not set up yet"]
 
 
 USES = {

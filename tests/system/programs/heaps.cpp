@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -141,6 +143,10 @@ using HostHeap =
 HostHeap locked;
 HostHeap unused;
 Heap* abstract_heap = &locked;
+std::unique_ptr<FirstFitAllocator> owned;
+std::unique_ptr<FirstFitAllocator> nobodys;
+std::optional<BumpAllocator> perhaps;
+std::optional<BumpAllocator> never;
 int number = 5;
 
 Layout layout{.size = 100, .align = 32};
@@ -169,6 +175,9 @@ int main() {
   if (!locked.reset("bin", memory())) return 1;
   exercise(locked);
   show_twin<Hardened<BinAllocator>>("locked");
+  owned = std::make_unique<FirstFitAllocator>();
+  owned->initialize(memory());
+  perhaps.emplace().initialize(memory());
   (void)few.push_back(11);
   (void)few.push_back(22);
   for (const char c : std::string_view("heap")) (void)ring.push(static_cast<std::uint8_t>(c));

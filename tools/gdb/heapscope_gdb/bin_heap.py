@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Iterator, NamedTuple
 
 from .block_map import NO_GRANULE, BlockMap
-from .heap import FREE, LIVE, METADATA, Bin, Damage, Extent, Stats, check_range
+from .heap import FREE, LIVE, METADATA, Bin, Damage, Extent, Stats, check_range, lost_range
 from .memory import Memory
 
 _NO_CLASS = -1
@@ -85,7 +85,7 @@ class BinHeap:
         limit = self.base + self.map.granules * c.granule_bytes
         check_range(self.start, self.end, self.base, limit, c.granule_bytes)
         if self.map.granules == 0 or self.class_count >= len(self.classes):
-            raise Damage(self.start, "the allocator's record of where the heap lies was overwritten")
+            raise lost_range(self.start)
         self.limit = limit
         self._walked = _Walked()
         self._spare = self._spare_run()

@@ -3,17 +3,19 @@
 import re
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable, Iterator
 
 import gdb
 
 from . import names, picture
 from .heap import FREE, LIVE, METADATA, Damage, Extent, Reader, check_all, extents
+from .image import is_loaded
 from .kernel_shell import KernelShell, kernel_shell
-from .memory import Unreadable
+from .memory import Memory, Unreadable
 from .origins import Call, Origin
-from .target import (Refusal, Target, calls_under_way, evaluate, kernel_heap, open_memory,
-                     open_target, unwrapped)
+from .target import (KERNEL_HEAP, Refusal, Target, calls_under_way, evaluate, kernel_heap,
+                     open_memory, open_target, unwrapped)
 
 _COLUMNS = 64
 _ROWS = 16
@@ -116,10 +118,17 @@ def subject() -> Subject:
     if value is None:
         raise Refusal("no heap is known here: name one with `heapscope use EXPRESSION`")
     memory = open_memory()
+    if _chosen is None and not _is_kernel_loaded(memory):
+        say("note: memory does not hold the kernel that these symbols are of")
     found = open_target(unwrapped(value), memory)
     for who in calls_under_way(found):
         say(f"note: {who}: what it changes may be half done")
     return Subject(found, kernel_shell(memory) if _chosen is None else None)
+
+
+def _is_kernel_loaded(memory: Memory) -> bool:
+    symbol = gdb.lookup_static_symbol(KERNEL_HEAP)
+    return symbol is None or is_loaded(Path(symbol.symtab.objfile.filename), memory)
 
 
 # --- map ---

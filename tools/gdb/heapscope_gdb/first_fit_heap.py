@@ -4,7 +4,7 @@ order of address, and bits that say what begins where.
 
 from dataclasses import dataclass
 
-from .heap import FREE, LIVE, METADATA, Bin, Damage, Extent, Stats, check_range
+from .heap import FREE, LIVE, METADATA, Bin, Damage, Extent, Stats, check_range, lost_range
 from .memory import Memory
 
 _BITS = 64
@@ -40,7 +40,7 @@ class FirstFitHeap:
     def __post_init__(self) -> None:
         check_range(self.start, self.end, self.base, self.limit, self.unit)
         if self.base == self.limit:
-            raise Damage(self.start, "the allocator's record of where the heap lies was overwritten")
+            raise lost_range(self.start)
 
     def extent_at(self, address: int) -> Extent:
         if address < self.base:

@@ -111,4 +111,8 @@ def check_all(reader: Reader) -> None:
 def check_range(start: int, end: int, base: int, limit: int, unit: int) -> None:
     """Of an allocator's own object, before anything is looked up with it."""
     if not start <= base <= limit <= end or base % unit or limit % unit:
-        raise Damage(start, "the allocator's record of where the heap lies was overwritten")
+        raise lost_range(start)
+
+
+def lost_range(start: int) -> Damage:
+    return Damage(start, "the allocator's record of where the heap lies was overwritten")

@@ -7,6 +7,7 @@ from pathlib import Path
 import gdb
 
 _SYMBOL = re.compile(r"(.*?)(?: \+ (\d+))? in section .*", re.DOTALL)
+# As kernel/call_path.hpp has them; the compiler leaves them out of the debug information.
 _CALLERS = 3
 _CALLER_BITS = 21
 

@@ -103,4 +103,5 @@ class OriginTable:
     def _call(self, record: bytes, which: str) -> Call:
         when = self._field(record, f"{which}_when")
         core_at = self.fields.core_at
-        return Call(when & (1 << core_at) - 1, when >> core_at, self._field(record, f"{which}_path"))
+        path = self._field(record, f"{which}_path")
+        return Call(when & (1 << core_at) - 1, when >> core_at, path)

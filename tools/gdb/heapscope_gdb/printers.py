@@ -46,7 +46,8 @@ class StampPrinter(_Printer):
 class OriginPrinter(_Printer):
     def to_string(self) -> str:
         live = "live" if bool(self.value["live"]) else "freed"
-        return (f"{live} {int(self.value['address']):#x}, {int(self.value['layout']['size'])} bytes, "
+        size = int(self.value["layout"]["size"])
+        return (f"{live} {int(self.value['address']):#x}, {size} bytes, "
                 f"call {int(self.value['sequence'])}")
 
     def children(self) -> Iterator[tuple[str, gdb.Value]]:
@@ -75,7 +76,7 @@ class ResultPrinter(_Printer):
     def to_string(self) -> str:
         failure = int(self.value["failure_"])
         if failure == 0:
-            value, error = self.value.type.strip_typedefs().template_argument(0), None
+            value = self.value.type.strip_typedefs().template_argument(0)
             return "done" if value.code == gdb.TYPE_CODE_VOID else f"{int(self.value['value_']):#x}"
         error = self.value.type.strip_typedefs().template_argument(1)
         return "error " + str(gdb.Value(failure - 1).cast(error)).rsplit("::", 1)[-1]
@@ -116,6 +117,9 @@ class HeapPrinter(_Printer):
             stats = found.reader.stats()
         except (Damage, Unreadable, Refusal) as told:
             return f"({told})"
+        except Exception as error:
+            # What lies in memory that was overwritten may be anything at all.
+            return f"(the heap's records make no sense: {type(error).__name__}: {error})"
         return (f"{found.name} heap, hardening {found.hardening}, {stats.start:#x} to "
                 f"{stats.end:#x}: {stats.live_blocks} live blocks, {stats.used_bytes} bytes used, "
                 f"{stats.free_bytes} free")

@@ -90,7 +90,7 @@ def unwrapped(value: gdb.Value) -> gdb.Value:
                 raise Refusal("the heap was not set up yet")
             value = value["_M_payload"]["_M_payload"]["_M_value"]
         elif name.startswith("std::unique_ptr<"):
-            value = value["_M_t"]["_M_t"]["_M_head_impl"]
+            value = _unique_pointer(value)
         elif name == "heapscope::alloc::Heap":
             dynamic = value.dynamic_type
             if dynamic == value.type:
@@ -314,6 +314,16 @@ def _hardening_of(level: gdb.Value) -> str:
     return _HARDENING.get(name, name)
 
 
+def _unique_pointer(owner: gdb.Value) -> gdb.Value:
+    """libstdc++ keeps it in a tuple, whose elements are base classes."""
+    elements = owner["_M_t"]["_M_t"]
+    elements = elements.cast(elements.type.strip_typedefs().fields()[0].type)
+    for base in elements.type.strip_typedefs().fields():
+        if base.is_base_class and base.name.startswith("std::_Head_base<0"):
+            return elements.cast(base.type)["_M_head_impl"]
+    raise Refusal(f"{owner.type} is a pointer that cannot be followed here")
+
+
 def _plain(value: gdb.Value) -> gdb.Value:
     return value.cast(value.type.strip_typedefs().unqualified())
 
@@ -358,7 +368,10 @@ def _frames_in_alloc() -> Iterator[str]:
     selected = gdb.selected_thread()
     if selected is None:
         return
-    frame_before = gdb.selected_frame()
+    try:
+        frame_before = gdb.selected_frame()
+    except gdb.error:
+        return
     try:
         for thread in sorted(gdb.selected_inferior().threads(), key=lambda each: each.num):
             thread.switch()
