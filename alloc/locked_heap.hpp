@@ -295,11 +295,18 @@ class LockedHeap final : public Heap {
   }
 
   /// These record the origins of blocks, and where `kTraced` holds the calls. `kQuick`: as
-  /// the quick way, of which they take the place.
+  /// the quick way, of which they take the place. Others may switch the instruments while
+  /// a call waits for the lock: it looks again.
   template <bool kQuick, bool kTraced>
   [[gnu::noinline]] static Result<Address, HeapError> allocate_recorded(LockedHeap& heap,
                                                                         Layout layout) {
     const std::uint64_t entry = heap.template enter<kQuick>();
+    if constexpr (!kQuick) {
+      if (heap.allocate_way_ != allocate_recorded<kQuick, kTraced>) [[unlikely]] {
+        heap.template leave<kQuick>(entry);
+        return heap.allocate_way_(heap, layout);
+      }
+    }
     Address address = 0;
     if (!heap.template allocate_quickly<kQuick>(layout, address)) [[unlikely]] {
       const auto allocated = heap.table_allocate_(heap.room_.data(), layout);
@@ -321,6 +328,12 @@ class LockedHeap final : public Heap {
                                                                        Address address,
                                                                        Layout layout) {
     const std::uint64_t entry = heap.template enter<kQuick>();
+    if constexpr (!kQuick) {
+      if (heap.deallocate_way_ != deallocate_recorded<kQuick, kTraced>) [[unlikely]] {
+        heap.template leave<kQuick>(entry);
+        return heap.deallocate_way_(heap, address, layout);
+      }
+    }
     if (!heap.template deallocate_quickly<kQuick>(address, layout)) [[unlikely]] {
       const auto freed = heap.table_deallocate_(heap.room_.data(), address, layout);
       if (!freed) [[unlikely]] {
