@@ -12,6 +12,7 @@
 #include "kernel/clock.hpp"
 #include "kernel/core_signals.hpp"
 #include "kernel/cpu.hpp"
+#include "kernel/doze.hpp"
 #include "kernel/heap.hpp"
 #include "kernel/image.hpp"
 #include "kernel/mmu.hpp"
@@ -80,6 +81,8 @@ void begin_account(std::uint32_t number, CoreState state) {
   core.exception_level = exception_level();
   core.mmu = mmu_enabled();
   core.affinity = read_affinity();
+  // What it is after a reset is not said, and a kernel before this one may have used it.
+  stop_timer();
   CoreSignals::enable(number);
   core.state.store(state, std::memory_order_release);
 }
@@ -242,6 +245,8 @@ bool stop_other_cores() {
 }
 
 void stop_this_core() {
+  // It may have been in the middle of a doze, and would be woken again and again.
+  stop_timer();
   cores[core_number()].state.store(CoreState::stopped, std::memory_order_release);
   halt();
 }

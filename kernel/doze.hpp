@@ -8,6 +8,9 @@
 
 namespace heapscope::kernel {
 
+/// Switches the core's own timer off: it asks for no interrupt any more.
+inline void stop_timer() { asm volatile("msr cntp_ctl_el0, xzr\n isb" ::: "memory"); }
+
 /// Sleeps for so many microseconds, or until another interrupt is pending, by the
 /// core's own physical timer (Arm ARM, DDI0487, D11.2.4), whose interrupt never gets
 /// through: the timer is off again before interrupts are unmasked.
@@ -19,7 +22,7 @@ inline void doze(std::uint32_t microseconds) {
   asm volatile("msr cntp_tval_el0, %0\n msr cntp_ctl_el0, %1\n isb" ::"r"(ticks), "r"(kOn)
                : "memory");
   wait_for_interrupt();
-  asm volatile("msr cntp_ctl_el0, xzr\n isb" ::: "memory");
+  stop_timer();
   write_interrupt_mask(before);
 }
 
