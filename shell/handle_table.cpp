@@ -16,6 +16,7 @@ void HandleTable::initialize(std::span<std::byte> storage) {
   // Entries first, for they want 8-byte alignment; each index gets as many
   // buckets as the largest power of two of handles.
   capacity_ = std::min<std::size_t>(storage.size() / kBytesPerHandle, kNone - 1);
+  full_capacity_ = capacity_;
   max_buckets_ = std::bit_floor(capacity_);
   entries_ = reinterpret_cast<Entry*>(storage.data());
   by_id_ = reinterpret_cast<Slot*>(entries_ + capacity_);
@@ -28,6 +29,10 @@ void HandleTable::initialize(std::span<std::byte> storage) {
   unused_ = oldest_ = newest_ = kNone;
   first_id_ = next_id_;
   tags_.fill({});
+}
+
+void HandleTable::lend_from(std::uint64_t address) {
+  capacity_ = static_cast<std::size_t>(address - never_used().start) / sizeof(Entry) + touched_;
 }
 
 std::size_t HandleTable::address_bucket(std::uint64_t address) const {

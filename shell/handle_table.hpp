@@ -86,6 +86,11 @@ class HandleTable {
     return {.start = start + touched_ * sizeof(Entry), .end = start + capacity_ * sizeof(Entry)};
   }
 
+  /// Somebody else uses the storage from `address` on, which never_used() has, until
+  /// take_back(): there are fewer handles meanwhile.
+  void lend_from(std::uint64_t address);
+  void take_back() { capacity_ = full_capacity_; }
+
   /// The number that the next handle gets.
   [[nodiscard]] HandleId next_id() const { return next_id_; }
   /// The first number given since initialize().
@@ -126,6 +131,7 @@ class HandleTable {
   Slot* by_id_ = nullptr;
   Slot* by_address_ = nullptr;
   std::size_t capacity_ = 0;
+  std::size_t full_capacity_ = 0;  // With what is lent.
   std::size_t max_buckets_ = 0;
   std::size_t buckets_ = 0;
   std::size_t touched_ = 0;  // Entries that have been used at least once.

@@ -1,4 +1,4 @@
-// Refusals of a restart.
+// Refusals, of a restart and of what needs the heap for itself.
 #include "shell/heap_restart.hpp"
 
 namespace heapscope::shell {
@@ -10,7 +10,14 @@ int refuse_for_blocks(Context& context) {
 
 }  // namespace
 
+bool has_heap_to_itself(Context& context) {
+  if (!context.environment.setup.has_tenant()) return true;
+  context.reply.fail("in-use", "stop the workload first: workload stop");
+  return false;
+}
+
 std::optional<int> refuse_heap_restart(Context& context) {
+  if (!has_heap_to_itself(context)) return kFailed;
   const Environment& environment = context.environment;
   if (environment.heap.stats().live_blocks == environment.handles.size()) return std::nullopt;
   return refuse_for_blocks(context);

@@ -1,5 +1,5 @@
-// What the commands that start an allocator anew have in common: whether they may, and
-// why it did not work.
+// Whether a command may do with the heap what nobody else may be in the middle of: start
+// it anew, or count on it to change by what the command itself does.
 #pragma once
 
 #include <optional>
@@ -8,6 +8,10 @@
 #include "shell/command.hpp"
 
 namespace heapscope::shell {
+
+/// Whether nobody stays in the heap for longer than a command. Where somebody does, the
+/// command has failed with the reason.
+[[nodiscard]] bool has_heap_to_itself(Context& context);
 
 /// Whether an allocator may be started anew now: nothing where it may, else the status of
 /// the failure that was shown.

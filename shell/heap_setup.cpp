@@ -86,7 +86,7 @@ Result<void, SetupError> HeapSetup::start(std::string_view allocator,
   const auto plan = plan_heap(free_, heap_bytes);
   if (!plan) return fail(plan.error());
   if (!heap_.can_reset(allocator, plan->heap)) return fail(SetupError::too_small);
-  if (started_ && heap_.stats().live_blocks != handles_.size()) {
+  if (started_ && (has_tenant() || heap_.stats().live_blocks != handles_.size())) {
     return fail(SetupError::blocks_in_use);
   }
   if (!heap_.reset(allocator, plan->heap)) return fail(SetupError::too_small);
@@ -96,11 +96,34 @@ Result<void, SetupError> HeapSetup::start(std::string_view allocator,
   return {};
 }
 
-Range HeapSetup::workspace() const {
-  const Range beside = aligned({.start = plan_.handles.end, .end = free_.end});
+Range HeapSetup::workspace() {
+  const Range lent = this->lent();
+  const std::uint64_t end = lent.start >= plan_.handles.end ? lent.start : free_.end;
+  const Range beside = aligned({.start = plan_.handles.end, .end = end});
   const Range unused = aligned(handles_.never_used());
   return beside.size() > unused.size() ? beside : unused;
 }
+
+Range HeapSetup::lend(std::uint64_t bytes, const HeapTenant& tenant) {
+  if (has_tenant()) return {};
+  const Range room = workspace();
+  const std::uint64_t size = round_up(bytes);
+  if (size == 0 || size > room.size()) return {};
+  tenant_ = &tenant;
+  lent_ = {.start = room.end - size, .end = room.end};
+  if (lent_.start < plan_.handles.end) handles_.lend_from(lent_.start);
+  return lent_;
+}
+
+bool HeapSetup::has_tenant() {
+  if (tenant_ == nullptr || tenant_->stays()) return tenant_ != nullptr;
+  tenant_ = nullptr;
+  lent_ = {};
+  handles_.take_back();
+  return false;
+}
+
+Range HeapSetup::lent() { return has_tenant() ? lent_ : Range{}; }
 
 std::uint64_t HeapSetup::largest_heap() const { return largest_in(aligned(free_).size()); }
 

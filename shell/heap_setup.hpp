@@ -38,6 +38,17 @@ enum class SetupError : std::uint8_t {
 /// As much as is taken unless somebody asks for another size: for some 50,000 blocks.
 inline constexpr std::uint64_t kRecordBytes = std::uint64_t{4} << 20;
 
+/// Somebody who has blocks in the heap for longer than a command runs, and works in memory
+/// that was lent to it.
+class HeapTenant {
+ public:
+  /// Whether it still has blocks, or may still write to what it was lent.
+  [[nodiscard]] virtual bool stays() const = 0;
+
+ protected:
+  ~HeapTenant() = default;
+};
+
 /// Starts allocators on the free memory, and knows which range they got.
 class HeapSetup {
  public:
@@ -45,7 +56,7 @@ class HeapSetup {
   HeapSetup(alloc::Heap& heap, HandleTable& handles, Range free, Range records = {});
 
   /// Starts `allocator` on a heap of that size; all blocks and handles are gone.
-  /// An error changes nothing.
+  /// An error changes nothing. While a tenant stays, it is blocks_in_use.
   [[nodiscard]] Result<void, SetupError> start(std::string_view allocator,
                                                std::optional<std::uint64_t> heap_bytes);
 
@@ -56,8 +67,15 @@ class HeapSetup {
   [[nodiscard]] Range free() const { return free_; }
   /// Memory for a command to work in, outside the heap and aligned to 16: what
   /// lies free beside the heap or, where that is more, what the handles have not
-  /// needed yet. Good until the next handle is added.
-  [[nodiscard]] Range workspace() const;
+  /// needed yet, but for what is lent. Good until the next handle is added.
+  [[nodiscard]] Range workspace();
+
+  /// Takes the end of the workspace, aligned to 16, for `tenant`, as long as it stays.
+  /// Empty where there is not so much, or where another one stays.
+  [[nodiscard]] Range lend(std::uint64_t bytes, const HeapTenant& tenant);
+  [[nodiscard]] bool has_tenant();
+  /// What is lent; empty where nothing is.
+  [[nodiscard]] Range lent();
   /// The size of the largest heap that start() would accept.
   [[nodiscard]] std::uint64_t largest_heap() const;
 
@@ -68,6 +86,8 @@ class HeapSetup {
   Range records_;
   HeapPlan plan_;
   bool started_ = false;
+  const HeapTenant* tenant_ = nullptr;  // Null where nobody stays, as far as is known.
+  Range lent_;
 };
 
 }  // namespace heapscope::shell

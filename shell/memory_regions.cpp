@@ -14,6 +14,14 @@ void add(MemoryRegions& regions, const Region& region) {
   (void)regions.insert(static_cast<std::size_t>(after - regions.begin()), region);
 }
 
+/// The same but for the part that is lent to somebody.
+void add_around(MemoryRegions& regions, std::string_view name, Range range, Range lent) {
+  const Range inside = range.intersection(lent);
+  if (inside.empty()) return add(regions, {.name = name, .range = range});
+  add(regions, {.name = name, .range = {.start = range.start, .end = inside.start}});
+  add(regions, {.name = name, .range = {.start = inside.end, .end = range.end}});
+}
+
 /// What nobody says anything of: behind the last bank, and before the registers, is the
 /// part of memory that is the GPU's.
 Region unnamed(const Environment& environment, Range range) {
@@ -34,10 +42,12 @@ MemoryRegions memory_regions(const Environment& environment) {
   for (const Region& region : environment.regions) add(regions, region);
   const HeapPlan& plan = environment.setup.plan();
   add(regions, {.name = "heap", .range = plan.heap});
-  add(regions, {.name = "handles", .range = plan.handles});
+  const Range lent = environment.setup.lent();
+  add_around(regions, "handles", plan.handles, lent);
+  add(regions, {.name = "workload", .range = lent});
   const Range records = environment.setup.records();
   add(regions, {.name = "records", .range = records});
-  const auto add_free = [&](Range range) { add(regions, {.name = "free", .range = range}); };
+  const auto add_free = [&](Range range) { add_around(regions, "free", range, lent); };
   for (const Range& range : environment.memory.free) {
     if (!range.contains(plan.heap.start)) {
       add_free(range);

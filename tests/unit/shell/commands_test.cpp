@@ -554,6 +554,35 @@ TEST(MemmapCommand, Plain) {
 
 // ---- allocator ----
 
+struct Tenant final : HeapTenant {
+  [[nodiscard]] bool stays() const override { return here; }
+  bool here = true;
+};
+
+TEST(Allocator, IsNotStartedAnewWhileSomebodyElseHasBlocks) {
+  ShellRig rig({.mode = Mode::json, .allocator = "bump", .heap_bytes = 64 * 1024});
+  Tenant tenant;
+  const Range lent = rig.setup.lend(4096, tenant);
+  ASSERT_FALSE(lent.empty());
+  const JsonReply refused = rig.json("allocator bin");
+  EXPECT_EQ(refused.status, 1U);
+  EXPECT_EQ(refused.kind(), "in-use");
+  EXPECT_EQ(refused.message(), "stop the workload first: workload stop");
+  EXPECT_EQ(rig.json("allocator").result["allocator"].text(), "bump");
+  std::size_t told = 0;
+  std::uint64_t end = 0;
+  for (const Json& region : rig.json("memmap").result["regions"].items()) {
+    EXPECT_GE(region["start"].address(), end);
+    end = region["end"].address();
+    if (region["what"].text() != "workload") continue;
+    ++told;
+    EXPECT_EQ((Range{.start = region["start"].address(), .end = end}), lent);
+  }
+  EXPECT_EQ(told, 1U);
+  tenant.here = false;
+  EXPECT_EQ(rig.json("allocator bin").status, 0U);
+}
+
 TEST(AllocatorCommand, ShowsWhichOneRuns) {
   ShellRig rig({.mode = Mode::json, .allocator = "bump", .heap_bytes = 64 * 1024});
   const Json result = rig.json("allocator").result;

@@ -259,6 +259,66 @@ TEST(HeapSetup, WithoutRoomBesideTheHeapTheWorkspaceShrinksWithTheHandles) {
   EXPECT_GT(rig.setup.workspace().size(), before - 64);
 }
 
+struct Tenant final : HeapTenant {
+  [[nodiscard]] bool stays() const override { return here; }
+  bool here = true;
+};
+
+TEST(HeapSetup, WhatIsLentIsNobodyElsesUntilItsTenantIsGone) {
+  for (const auto heap_bytes :
+       {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(64 << 10)}) {
+    SetupRig rig(kMiB);
+    ASSERT_TRUE(rig.setup.start("bin", heap_bytes));
+    const Range before = rig.setup.workspace();
+    const std::size_t capacity = rig.handles.capacity();
+    EXPECT_FALSE(rig.setup.has_tenant());
+    EXPECT_TRUE(rig.setup.lent().empty());
+    Tenant tenant;
+    const Range lent = rig.setup.lend(10'001, tenant);
+    EXPECT_EQ(lent.size(), 10'016U);
+    EXPECT_EQ(lent.start % 16, 0U);
+    EXPECT_EQ(lent, rig.setup.lent());
+    EXPECT_EQ(lent.end, before.end);
+    EXPECT_TRUE(rig.setup.has_tenant());
+    const Range left = rig.setup.workspace();
+    EXPECT_EQ(left.start, before.start);
+    EXPECT_LE(left.end, lent.start);
+    EXPECT_GE(left.size() + lent.size() + 64, before.size());
+    // Neither the workspace nor handles up to the last one touch it.
+    std::memset(reinterpret_cast<void*>(left.start), 0xa5, left.size());
+    std::memset(reinterpret_cast<void*>(lent.start), 0x5a, lent.size());
+    while (rig.handles.add(rig.handles.size() * 16, 16, 16, HandleTable::kNoTag)) {
+    }
+    for (std::uint64_t at = lent.start; at < lent.end; ++at) {
+      ASSERT_EQ(*reinterpret_cast<const unsigned char*>(at), 0x5aU);
+    }
+    for (HandleId id = 1; id <= rig.handles.size(); ++id) ASSERT_TRUE(rig.handles.find(id)) << id;
+    // One at a time, and no other heap meanwhile.
+    Tenant another;
+    EXPECT_TRUE(rig.setup.lend(16, another).empty());
+    EXPECT_EQ(error_of(rig.setup.start("bump", 4096)), SetupError::blocks_in_use);
+    tenant.here = false;
+    EXPECT_FALSE(rig.setup.has_tenant());
+    EXPECT_TRUE(rig.setup.lent().empty());
+    EXPECT_EQ(rig.handles.capacity(), capacity);
+    while (rig.handles.oldest()) rig.handles.remove(rig.handles.oldest()->id);
+    EXPECT_FALSE(rig.setup.lend(16, another).empty());
+    another.here = false;
+    EXPECT_TRUE(rig.setup.start("bump", 4096));
+  }
+}
+
+TEST(HeapSetup, NothingIsLentWhereThereIsNotSoMuch) {
+  SetupRig rig(kMiB);
+  ASSERT_TRUE(rig.setup.start("bin", std::nullopt));
+  Tenant tenant;
+  EXPECT_TRUE(rig.setup.lend(rig.setup.workspace().size() + 1, tenant).empty());
+  EXPECT_TRUE(rig.setup.lend(0, tenant).empty());
+  EXPECT_FALSE(rig.setup.has_tenant());
+  EXPECT_EQ(rig.setup.lend(rig.setup.workspace().size(), tenant).size() % 16, 0U);
+  EXPECT_TRUE(rig.setup.has_tenant());
+}
+
 TEST(HeapSetup, OddMemoryWorksToTheLastByte) {
   for (const std::uint64_t size : {kMiB - 1, kMiB - 7, kMiB - 4095}) {
     SetupRig rig(size);
