@@ -37,74 +37,77 @@ std::optional<std::string_view> initrd_trace(const Environment& environment) {
   return text;
 }
 
+std::optional<NamedWorkload> find_workload(Context& context, const CommandRecord& command,
+                                           std::string_view word, int& status) {
+  if (word == kInitrd) {
+    const auto trace = initrd_trace(context.environment);
+    if (trace) return NamedWorkload{.name = kInitrd, .generator = nullptr, .trace = *trace};
+    status = context.reply.fail("no-trace", "there is no trace in an initrd");
+    return std::nullopt;
+  }
+  const workload::GeneratorRecord* const generator = workload::find_generator(word);
+  if (generator != nullptr) {
+    return NamedWorkload{.name = generator->name, .generator = generator, .trace = {}};
+  }
+  status = context.reply.refuse(command.usage, "there is no workload '{}'", word);
+  return std::nullopt;
+}
+
+std::optional<workload::Figures> survey(Context& context, std::string_view name,
+                                        workload::Source& source) {
+  Range room = context.environment.setup.workspace();
+  workload::NoTarget target;
+  workload::Player player(target, take_slots(room, workload::kMaxBlocks));
+  PlayWatch watch(context, "survey");
+  const auto played = player.play(source, &watch);
+  if (!played) {
+    context.reply.fail("bad-trace", "{}: line {} {}", name, played.error().position,
+                       workload::fault_text(played.error().fault));
+    return std::nullopt;
+  }
+  if (!watch.stopped()) return player.figures();
+  context.reply.fail("interrupted", "interrupted; nothing was played");
+  return std::nullopt;
+}
+
 std::optional<WorkloadChoice> WorkloadChoice::read(Context& context, const CommandRecord& command,
                                                    const Arguments& arguments, int& status) {
   WorkloadChoice choice;
-  if (!choice.read_name(context, command, arguments[0], status)) return std::nullopt;
+  const auto found = find_workload(context, command, arguments[0], status);
+  if (!found) return std::nullopt;
+  choice.workload_ = *found;
   status = kWrongUsage;
   if (const auto word = arguments.value_of('s')) {
     const auto seed = read_number(context, command, *word, "SEED");
     if (!seed) return std::nullopt;
     choice.seed_ = *seed;
   }
-  choice.limit_ = choice.generator_ != nullptr ? kDefaultOperations : UINT64_MAX;
+  choice.limit_ = found->generator != nullptr ? kDefaultOperations : UINT64_MAX;
   if (const auto word = arguments.value_of('n')) {
     const auto limit = read_number(context, command, *word, "OPERATIONS", 1);
     if (!limit) return std::nullopt;
     choice.limit_ = *limit;
   }
-  if (!choice.survey(context, status)) return std::nullopt;
+  status = kFailed;
+  const auto needs = survey(context, found->name, choice.begin());
+  if (!needs) return std::nullopt;
+  choice.needs_ = *needs;
+  choice.room_ = context.environment.setup.workspace();
+  choice.slots_ = take_slots(choice.room_, needs->slots);
   return choice;
 }
 
-bool WorkloadChoice::read_name(Context& context, const CommandRecord& command,
-                               std::string_view word, int& status) {
-  name_ = word;
-  if (word == kInitrd) {
-    const auto trace = initrd_trace(context.environment);
-    if (trace) trace_ = *trace;
-    if (!trace) status = context.reply.fail("no-trace", "there is no trace in an initrd");
-    return trace.has_value();
-  }
-  generator_ = workload::find_generator(word);
-  if (generator_ == nullptr) {
-    status = context.reply.refuse(command.usage, "there is no workload '{}'", word);
-  }
-  return generator_ != nullptr;
-}
-
-/// Plays it on nothing.
-bool WorkloadChoice::survey(Context& context, int& status) {
-  status = kFailed;
-  const Range workspace = context.environment.setup.workspace();
-  room_ = workspace;
-  workload::NoTarget target;
-  workload::Player player(target, take_slots(room_, workload::kMaxBlocks));
-  PlayWatch watch(context, "survey");
-  const auto played = player.play(begin(), &watch);
-  needs_ = player.figures();
-  room_ = workspace;
-  slots_ = take_slots(room_, needs_.slots);
-  if (!played) {
-    context.reply.fail("bad-trace", "{}: line {} {}", name_, played.error().position,
-                       workload::fault_text(played.error().fault));
-    return false;
-  }
-  if (watch.stopped()) context.reply.fail("interrupted", "interrupted; nothing was played");
-  return !watch.stopped();
-}
-
 std::optional<std::uint64_t> WorkloadChoice::seed() const {
-  if (generator_ == nullptr) return std::nullopt;
+  if (workload_.generator == nullptr) return std::nullopt;
   return seed_;
 }
 
 workload::Source& WorkloadChoice::begin() {
-  if (generator_ != nullptr) {
-    the_generator.emplace(*generator_, seed_, limit_);
+  if (workload_.generator != nullptr) {
+    the_generator.emplace(*workload_.generator, seed_, limit_);
     source_ = Limited(*the_generator, limit_);
   } else {
-    reader_ = workload::TraceReader(trace_);
+    reader_ = workload::TraceReader(workload_.trace);
     source_ = Limited(reader_, limit_);
   }
   return source_;

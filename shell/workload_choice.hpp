@@ -22,6 +22,25 @@ inline constexpr OptionRecord kOperationsOption{
 /// The trace in the initrd; nothing where there is none.
 [[nodiscard]] std::optional<std::string_view> initrd_trace(const Environment& environment);
 
+/// A workload that was found by its name.
+struct NamedWorkload {
+  std::string_view name;                                 ///< Stays what it is.
+  const workload::GeneratorRecord* generator = nullptr;  ///< Null for a trace.
+  std::string_view trace;                                ///< Empty for a generator.
+};
+
+/// The generator of that name, or the trace in the initrd. Nothing, with the command's
+/// `status`, where the call has been refused.
+[[nodiscard]] std::optional<NamedWorkload> find_workload(Context& context,
+                                                         const CommandRecord& command,
+                                                         std::string_view word, int& status);
+
+/// What a workload does where nothing fails: plays it on nothing, with all of
+/// HeapSetup::workspace(). Nothing where something is wrong with it or Ctrl-C came; the
+/// command has failed then.
+[[nodiscard]] std::optional<workload::Figures> survey(Context& context, std::string_view name,
+                                                      workload::Source& source);
+
 /// A workload that can be played again and again. There is one at a time, and it
 /// works in HeapSetup::workspace().
 class WorkloadChoice {
@@ -33,7 +52,7 @@ class WorkloadChoice {
                                                           const CommandRecord& command,
                                                           const Arguments& arguments, int& status);
 
-  [[nodiscard]] std::string_view name() const { return name_; }
+  [[nodiscard]] std::string_view name() const { return workload_.name; }
   /// Nothing for a trace.
   [[nodiscard]] std::optional<std::uint64_t> seed() const;
   /// What it does where nothing fails.
@@ -65,13 +84,8 @@ class WorkloadChoice {
   };
 
   WorkloadChoice() : reader_({}) {}
-  [[nodiscard]] bool read_name(Context& context, const CommandRecord& command,
-                               std::string_view word, int& status);
-  [[nodiscard]] bool survey(Context& context, int& status);
 
-  std::string_view name_;
-  const workload::GeneratorRecord* generator_ = nullptr;  // Null for a trace.
-  std::string_view trace_;
+  NamedWorkload workload_;
   std::uint64_t seed_ = 1;
   std::uint64_t limit_ = 0;
   workload::TraceReader reader_;
