@@ -7,9 +7,17 @@
 
 namespace heapscope::shell {
 
-void OneLinePrinter::begin(std::string_view) { begun_ = in_list_ = false; }
+void OneLinePrinter::begin(std::string_view) { begun_ = in_list_ = in_line_ = false; }
 
-void OneLinePrinter::end() { out_.write(begun_ ? "\n" : "ok=yes\n"); }
+void OneLinePrinter::end() {
+  if (!begun_) out_.write("ok=yes");
+  if (in_line_ || !begun_) end_line();
+}
+
+void OneLinePrinter::end_line() {
+  out_.write("\n");
+  in_line_ = false;
+}
 
 void OneLinePrinter::give_up() {
   if (in_list_) end_list();
@@ -22,8 +30,8 @@ void OneLinePrinter::unknown_command(std::string_view name) {
 }
 
 void OneLinePrinter::separate() {
-  if (begun_) out_.write(" ");
-  begun_ = true;
+  if (in_line_) out_.write(" ");
+  begun_ = in_line_ = true;
 }
 
 void OneLinePrinter::name(std::string_view name) {
@@ -103,6 +111,24 @@ void OneLinePrinter::begin_cells(std::string_view cells, const CellGrid& grid) {
 void OneLinePrinter::cell(const Cell& cell) {
   const char c = shade_of(cell);
   out_.write({&c, 1});
+}
+
+/// The first frame stands behind the picture itself. A line is ended at once: who reads a
+/// log waits for that.
+void OneLinePrinter::frame(const LiveFrame& frame) {
+  const bool first = in_line_;
+  const bool differs = !std::ranges::equal(frame.cells, frame.shown);
+  if (!first && !differs && !frame.heap_changed) return;
+  field("frame", Value::count(frame.number));
+  field("used_bytes", Value::bytes(frame.used_bytes));
+  field("live_blocks", Value::count(frame.live_blocks));
+  field("changed_meanwhile", Value::boolean(frame.changed_meanwhile));
+  if (!first) {
+    name("cells");
+    for (const Cell& each : frame.cells) cell(each);
+    std::ranges::copy(frame.cells, frame.shown.begin());
+  }
+  end_line();
 }
 
 void OneLinePrinter::line(std::string_view field_name, std::string_view text) {

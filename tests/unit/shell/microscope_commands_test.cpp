@@ -518,6 +518,31 @@ TEST(OneLine, BelongsToTheCommandThatItStandsBehind) {
   EXPECT_EQ(rig.plain("echo --one-line"), "--one-line\n");
 }
 
+TEST(OneLine, OfALivePictureIsALineForEachChange) {
+  ShellRig rig({.heap_bytes = 64 * 1024});
+  std::size_t waits = 0;
+  rig.console.connect([&](std::string_view, std::uint64_t us) {
+    if (us != 0 && ++waits % 2 == 0) (void)*rig.heap.allocate({.size = 4000});
+    return std::string();
+  });
+  const std::string said = rig.plain("heapmap --live -c 7 -i 10 -r 1 -w 16 --one-line");
+  rig.console.connect(nullptr);
+  const std::vector<std::string> lines = test::split_lines(said);
+  // Frames 1, 3, 5 and 7.
+  ASSERT_EQ(lines.size(), 4U) << said;
+  EXPECT_TRUE(lines[0].starts_with("start=0x")) << said;
+  EXPECT_TRUE(lines[0].contains(" cell_bytes=4096 cells=")) << said;
+  EXPECT_TRUE(lines[0].ends_with(" frame=1 used_bytes=0 live_blocks=0 changed_meanwhile=no"));
+  for (std::size_t i = 1; i < 4; ++i) {
+    const std::string begin = "frame=" + std::to_string(2 * i + 1) +
+                              " used_bytes=" + std::to_string(i * 4000) +
+                              " live_blocks=" + std::to_string(i) + " changed_meanwhile=no cells=";
+    EXPECT_TRUE(lines[i].starts_with(begin)) << lines[i];
+    EXPECT_EQ(lines[i].size(), begin.size() + 16) << lines[i];
+  }
+  EXPECT_NE(lines[1].substr(lines[1].size() - 16), lines[2].substr(lines[2].size() - 16));
+}
+
 TEST(LongOptions, MeanTheSameAsLetters) {
   ShellRig rig({.mode = Mode::json});
   rig.json("alloc 64 -t a");
