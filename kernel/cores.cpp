@@ -235,6 +235,10 @@ bool is_working(std::uint32_t core) {
   return cores[core].work.load(std::memory_order_acquire) != nullptr;
 }
 
+bool is_working_on(std::uint32_t core, void (*work)(void*)) {
+  return cores[core].work.load(std::memory_order_acquire) == work;
+}
+
 bool stop_other_cores() {
   // Before the MMU is on, no other core runs.
   if (!mmu_enabled()) return true;

@@ -58,6 +58,9 @@ void release_cores();
 /// Whether the core's work has not ended. What it wrote is seen once it has.
 [[nodiscard]] bool is_working(std::uint32_t core);
 
+/// The same for this work alone, whatever its argument.
+[[nodiscard]] bool is_working_on(std::uint32_t core, void (*work)(void*));
+
 /// To be called on core 0 when it knows of no work that goes on: where that is so, the
 /// heaps need not be locked against other cores any more (share_heaps()).
 void end_work();

@@ -25,6 +25,7 @@
 #include "kernel/recovery.hpp"
 #include "kernel/serial.hpp"
 #include "kernel/symbols.hpp"
+#include "kernel/workload_core.hpp"
 #include "shell/boot_options.hpp"
 #include "shell/shell.hpp"
 
@@ -238,8 +239,11 @@ class Machine final : public shell::Platform {
     describe_breakdown(fault.summary, *breakdown);
     return fault;
   }
-  bool has_notice() override { return serial().losses() != told_losses_; }
+  bool has_notice() override {
+    return serial().losses() != told_losses_ || workload_core().has_notice();
+  }
   void take_notice(TextSink& out) override {
+    if (workload_core().has_notice()) return workload_core().take_notice(out);
     const std::uint64_t losses = serial().losses();
     format(out, "input was lost, {} times; uart tells more", losses - told_losses_);
     told_losses_ = losses;
@@ -314,6 +318,9 @@ void run_boot_scripts(shell::Shell& shell, const atags::BootInfo& boot,
 /// How long nobody types who looks at what is there. Longer than between two keys.
 constexpr std::uint64_t kPauseUs = 400'000;
 
+/// How late it may be told that a workload has ended: its core wakes nobody.
+constexpr std::uint64_t kNoticeUs = 250'000;
+
 /// Waits; false as soon as something has arrived.
 bool nothing_comes_for(std::uint64_t microseconds) {
   const Stopwatch since;
@@ -360,10 +367,11 @@ bool nothing_comes_for(std::uint64_t microseconds) {
   run_boot_scripts(shell, boot, options);
   shell.prompt();
   for (;;) {
+    const bool may_end = workload_core().running();
     while (shell.poll()) {
     }
     if (!shell.wants_pause()) {
-      serial().wait();
+      may_end || workload_core().running() ? serial().wait(kNoticeUs) : serial().wait();
     } else if (nothing_comes_for(kPauseUs)) {
       shell.pause();
     }

@@ -27,7 +27,7 @@ struct Completes {
     topic,     ///< A command's name, and no words of it.
     block,     ///< A live block's handle.
     tag,       ///< A tag that live blocks have.
-    workload,  ///< A workload that can be played.
+    workload,  ///< A workload that can be played, or one of `values`.
     mark,      ///< A mark that was set.
   };
   Kind kind = Kind::nothing;

@@ -180,6 +180,9 @@ void Completion::list(const Point& point, Candidates& candidates) const {
     case Completes::Kind::tag:
       return list_tags(point.typed, candidates);
     case Completes::Kind::workload:
+      for (const std::string_view value : point.completes.values) {
+        if (!offer(point.typed, candidates, value, {})) return;
+      }
       return list_workloads(point.typed, candidates);
     case Completes::Kind::mark:
       return list_marks(point.typed, candidates);

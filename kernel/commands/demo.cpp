@@ -12,6 +12,7 @@
 #include "shell/argument_values.hpp"
 #include "shell/command.hpp"
 #include "shell/failures_on_purpose.hpp"
+#include "shell/heap_restart.hpp"
 
 namespace heapscope::kernel {
 namespace {
@@ -226,6 +227,7 @@ int run(Context& context, const Arguments& arguments) {
   if (grow == nullptr) {
     return context.reply.refuse(kRecord.usage, "there is no demo of '{}'", arguments[0]);
   }
+  if (!shell::has_heap_to_itself(context)) return shell::kFailed;
   Request request;
   if (arguments.size() > 1) {
     const auto count = shell::read_number(context, kRecord, arguments[1], "COUNT", 1);

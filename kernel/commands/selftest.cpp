@@ -13,6 +13,7 @@
 #include "kernel/recovery.hpp"
 #include "shell/command.hpp"
 #include "shell/failures_on_purpose.hpp"
+#include "shell/heap_restart.hpp"
 
 namespace heapscope::kernel {
 namespace {
@@ -297,6 +298,7 @@ void show(shell::Reply& reply, std::string_view name, bool good) {
 }
 
 int run(Context& context, const Arguments&) {
+  if (!shell::has_heap_to_itself(context)) return shell::kFailed;
   const alloc::Stats before = context.environment.heap.stats();
   const bool gives_back = context.environment.heap.allocator_name() != "bump";
   const shell::FailuresOnPurpose on_purpose(context.environment.heap);

@@ -13,6 +13,7 @@
 #include "kernel/image.hpp"
 #include "shell/argument_values.hpp"
 #include "shell/command.hpp"
+#include "shell/heap_restart.hpp"
 
 namespace heapscope::kernel {
 namespace {
@@ -305,6 +306,7 @@ class Run {
 int run(Context& context, const Arguments& arguments) {
   const auto request = read_request(context, arguments);
   if (!request) return shell::kWrongUsage;
+  if (!shell::has_heap_to_itself(context)) return shell::kFailed;
   Run run(context, *request);
   if (const auto missing = run.start()) {
     return context.reply.fail("core-missing", "core {} is {}", *missing,

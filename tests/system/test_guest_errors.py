@@ -55,7 +55,8 @@ SESSION = [
     "heapmap --live -c 2 -i 10", "sleep 1", "source initrd", "source $last", "free $last",
     "nosuch", "free a1", "alloc 0", "crash read", "crash write", "crash jump", "crash stack",
     "crash undefined", "lock measure on", "cores", "stress -n 2000 -s 1", "lock", "lock measure off", "crash read -c 2", "crash read -c all",
-    "crash spin -c 3", "cores", "mode json", "stats", "board", "demo set", "crash read", "mode plain",
+    "workload fifo -r max", "workload uniform", "watch -n 0 -c 2 stats", "workload stop",
+    "workload lifo -n 10 -c 2", "workload", "crash spin -c 3", "cores", "mode json", "stats", "board", "demo set", "crash read", "mode plain",
 ]
 ENDING = {"boot", "panic", "poweroff", "reboot"}
 # What waits for a sender, and the Ctrl-C that ends that.

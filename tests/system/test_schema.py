@@ -47,6 +47,10 @@ LINES = [
     "harden nosuch", "free all", "harden full", "harden", "alloc 64", "check", "harden default",
     "free all", "harden default", "allocator bump", "harden", "harden full", "check",
     "allocator bin",
+    "bins", "workload", "workload stop", "workload nosuch", "workload lifo -c 3", "workload lifo -k",
+    "workload lifo -r 0", "workload lifo", "workload lifo -c 2", "stress", "allocator bin",
+    "workload", "workload stop -s 1", "workload stop -k", "workload stop", "workload -k",
+    "workload initrd -n 3 -r max", "sleep 50", "workload",
 ]
 
 
