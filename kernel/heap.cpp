@@ -79,11 +79,17 @@ alloc::Layout layout_for(std::size_t size, std::size_t align) {
   return address ? reinterpret_cast<void*>(*address) : nullptr;
 }
 
-void* take(std::size_t size, std::size_t align) {
-  void* const memory = take_or_null(size, align);
-  if (memory != nullptr) return memory;
+/// The size by reference, so that `new` keeps it in memory and saves no register for it.
+[[noreturn, gnu::cold, gnu::noinline]] void refuse(const std::size_t& size) {
   recover_from_refusal(size);
   panic("out of memory: new asked for {} bytes", size);
+}
+
+void* take(std::size_t size, std::size_t align) {
+  void* const memory = take_or_null(size, align);
+  if (memory == nullptr) [[unlikely]]
+    refuse(size);
+  return memory;
 }
 
 void check_given_back(const void* memory, Result<void, alloc::HeapError> freed) {
