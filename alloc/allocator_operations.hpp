@@ -33,6 +33,8 @@ struct AllocatorOperations {
   Extent (*extent_at)(const void* self, Address address);
   Result<Address, Damage> (*check)(const void* self, Address address);
   bool checks_unsettled;  ///< See alloc/capabilities.hpp.
+  std::optional<Finding> (*finding_at)(const void* self, Address address);
+  std::optional<GuardedBlock> (*guarded_block)(const void* self, Address address);
 };
 
 /// Has another address for each class.
@@ -91,6 +93,14 @@ class OperationsOf {
     return alloc::check(at(self), address);
   }
 
+  [[gnu::cold]] static std::optional<Finding> finding_at(const void* self, Address address) {
+    return alloc::finding_at(at(self), address);
+  }
+  [[gnu::cold]] static std::optional<GuardedBlock> guarded_block(const void* self,
+                                                                 Address address) {
+    return alloc::guarded_block(at(self), address);
+  }
+
  public:
   static constexpr AllocatorOperations kTable{.name = A::kName,
                                               .hardening = hardening_of<A>(),
@@ -107,7 +117,9 @@ class OperationsOf {
                                               .bins = bins,
                                               .extent_at = extent_at,
                                               .check = check,
-                                              .checks_unsettled = alloc::checks_unsettled<A>()};
+                                              .checks_unsettled = alloc::checks_unsettled<A>(),
+                                              .finding_at = finding_at,
+                                              .guarded_block = guarded_block};
 };
 
 }  // namespace heapscope::alloc

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "alloc/allocator.hpp"
+#include "alloc/heap_finding.hpp"
 
 namespace heapscope::alloc {
 
@@ -41,6 +42,16 @@ concept HasBins = requires(const A a, std::size_t first, std::span<BinStats> out
 template <class A>
 concept ChecksItself = requires(const A a, Address address) {
   { a.check(address) } -> std::same_as<Result<Address, Damage>>;
+};
+
+/// `finding_at(address)`: what is wrong with the extent that holds `address`, and whose
+/// pointer did it.
+/// `guarded_block(address)`: the block whose memory, zones and all, holds `address`, live or
+/// kept back after it was freed; nothing elsewhere.
+template <class A>
+concept NamesCulprits = requires(const A a, Address address) {
+  { a.finding_at(address) } -> std::same_as<std::optional<Finding>>;
+  { a.guarded_block(address) } -> std::same_as<std::optional<GuardedBlock>>;
 };
 
 /// `settle()`: brings everything deferred in order, before somebody looks at the
@@ -98,6 +109,23 @@ template <Allocator A>
 Result<Address, Damage> check(const A& allocator, Address address) {
   if constexpr (ChecksItself<A>) return allocator.check(address);
   return extent_at(allocator, address).end();
+}
+
+/// Else only that the allocator found its own records damaged.
+template <Allocator A>
+std::optional<Finding> finding_at(const A& allocator, Address address) {
+  if constexpr (NamesCulprits<A>) return allocator.finding_at(address);
+  const auto checked = check(allocator, address);
+  if (checked) return std::nullopt;
+  return Finding{
+      .kind = FindingKind::records, .at = checked.error().address, .block = {}, .other = {}};
+}
+
+/// Else there are no zones.
+template <Allocator A>
+std::optional<GuardedBlock> guarded_block(const A& allocator, Address address) {
+  if constexpr (NamesCulprits<A>) return allocator.guarded_block(address);
+  return std::nullopt;
 }
 
 /// Else nothing is deferred.

@@ -95,6 +95,11 @@ Address first_difference(Address place, const Record& expected) {
   return 0;
 }
 
+/// Whether the last two bytes of the record are not as they should be.
+bool differing_end(Address place, Layout layout, Role role) {
+  return (read_record(place).seal ^ record_for(place, layout, role).seal) >> 48 != 0;
+}
+
 }  // namespace
 
 std::optional<GuardedBlock> GuardedBlock::at(Address address, Range heap) {
@@ -166,6 +171,25 @@ Address GuardedBlock::damage_behind() const {
   const Record expected = record_for(tail, layout, Role::behind);
   const Address in_gap = first_other(end(), tail - end(), gap_byte(expected));
   return in_gap != 0 ? in_gap : first_difference(tail, expected);
+}
+
+bool GuardedBlock::overwritten_from_end() const {
+  const Address first = damage_behind();
+  return first != 0 && first - end() < 2;
+}
+
+bool GuardedBlock::overwritten_up_to_start() const {
+  return differing_end(address - kRecordBytes, layout, front_role(freed));
+}
+
+bool GuardedBlock::overwritten_through_tail() const {
+  return differing_end(address + tail_offset(), layout, Role::behind);
+}
+
+bool GuardedBlock::overwritten_through_front() const {
+  const Address place = address - kRecordBytes;
+  const Record expected = record_for(place, layout, front_role(freed));
+  return ((read_record(place).what ^ expected.what) & 0xffff) != 0;
 }
 
 Address GuardedBlock::damage_inside() const {

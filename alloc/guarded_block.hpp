@@ -73,6 +73,15 @@ struct GuardedBlock {
   [[nodiscard]] Address damage_before() const;
   [[nodiscard]] Address damage_behind() const;
   [[nodiscard]] Address damage_inside() const;
+  /// Whether the zone behind was overwritten from its first bytes on, and the record in
+  /// front up to its last ones. Of these, two: a byte may be what was there before.
+  [[nodiscard]] bool overwritten_from_end() const;
+  [[nodiscard]] bool overwritten_up_to_start() const;
+  /// The same of the far ends of both zones: whether more was overwritten behind the zone
+  /// behind, or before the record in front.
+  [[nodiscard]] bool overwritten_through_tail() const;
+  [[nodiscard]] bool overwritten_through_front() const;
+  [[nodiscard]] constexpr std::size_t tail_bytes() const { return outer_end() - end(); }
 
  private:
   [[nodiscard]] constexpr std::size_t tail_offset() const {

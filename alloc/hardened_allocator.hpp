@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "alloc/allocator.hpp"
 #include "alloc/capabilities.hpp"
+#include "alloc/damage_edge.hpp"
 #include "alloc/guarded_block.hpp"
 #include "alloc/hardening.hpp"
 #include "alloc/heap_finding.hpp"
@@ -167,9 +169,27 @@ class Hardened {
     return extent_at(address).end();
   }
 
+  /// What is wrong around `address`, and whose pointer did it. Follows what was overwritten
+  /// from block to block, kMostFollowed of them on either side.
+  [[nodiscard, gnu::cold]] std::optional<Finding> finding_at(Address address) const {
+    const Extent outer = inner_.extent_at(address);
+    if (const auto found = finding_in(outer)) return found;
+    if (const auto checked = inner_.check(address); !checked) {
+      if (outer.state == ExtentState::free) return blame_for(outer, std::nullopt);
+      return records_damaged(checked.error().address);
+    }
+    return std::nullopt;
+  }
+  static constexpr int kMostFollowed = 4096;
+
+  /// The block whose memory, zones and all, holds `address`, live or in quarantine.
+  [[nodiscard, gnu::cold]] std::optional<GuardedBlock> guarded_block(Address address) const {
+    return neighbour_at(address);
+  }
+
   /// Lets all quarantined blocks go, after a last look at each.
   [[gnu::cold]] void release_quarantine() {
-    while (!quarantine_.empty()) release(quarantine_.pop());
+    while (!quarantine_.empty()) release_oldest();
   }
 
   /// See Settles: what the allocator inside has deferred is settled.
@@ -232,39 +252,184 @@ class Hardened {
     return {.kind = FindingKind::zones_lost, .at = address, .block = {}, .other = {}};
   }
 
+  static Finding records_damaged(Address address) {
+    return {.kind = FindingKind::records, .at = address, .block = {}, .other = {}};
+  }
+
   [[nodiscard, gnu::cold]] std::optional<Finding> finding_in(const Extent& outer) const {
     if (outer.state != ExtentState::live) return std::nullopt;
     const auto block = block_in(outer);
-    return block ? finding_of(*block) : lost(outer.start);
+    return block ? finding_of(*block) : blame_for(outer, std::nullopt);
   }
 
   [[nodiscard, gnu::cold]] std::optional<Finding> finding_of(const GuardedBlock& block) const {
-    if (const Address at = block.damage_before()) return blame_for_front(block, at);
-    if (const Address at = block.damage_behind()) return blame_for_back(block, at);
+    if (block.damage_before() != 0 || block.damage_behind() != 0) {
+      return blame_for(outer_of(block), block);
+    }
     if (const Address at = block.damage_inside()) {
       return Finding{.kind = FindingKind::use_after_free, .at = at, .block = block, .other = {}};
     }
     return std::nullopt;
   }
 
-  /// The zone in front was overwritten: by its own block, or from the one before.
-  [[nodiscard, gnu::cold]] Finding blame_for_front(const GuardedBlock& block, Address at) const {
-    if (const auto before = neighbour_at(block.outer_start() - 1)) {
-      if (const Address past = before->damage_behind()) {
-        return {.kind = FindingKind::overflow, .at = past, .block = *before, .other = block};
-      }
-    }
-    return {.kind = FindingKind::underflow, .at = at, .block = block, .other = {}};
+  /// What the block has of the memory of `A`, which may be more than it asked for.
+  [[nodiscard, gnu::cold]] Extent outer_of(const GuardedBlock& block) const {
+    const Extent inner = inner_.extent_at(block.outer_start());
+    const Address end = inner.state == ExtentState::live ? inner.end() : block.outer_end();
+    return {.start = block.outer_start(),
+            .size = end - block.outer_start(),
+            .state = ExtentState::live};
   }
 
-  /// The zone behind was overwritten: what begins at the block's end came from it.
-  [[nodiscard, gnu::cold]] Finding blame_for_back(const GuardedBlock& block, Address at) const {
-    auto behind = neighbour_at(block.outer_end());
-    if (behind && behind->damage_before() == 0) behind.reset();
-    if (behind && at != block.end()) {
-      return {.kind = FindingKind::underflow, .at = at, .block = *behind, .other = block};
+  /// Where a run of overwritten zones ends on one side: with a block of which only the
+  /// zone on the other side was overwritten. None where it ends between two blocks, or at
+  /// memory that is nobody's.
+  struct RunEnd {
+    std::optional<GuardedBlock> block;
+    std::optional<GuardedBlock> nearest;  ///< The first block on the way to there.
+  };
+
+  /// The extent of the next block down or up, behind what is no block's too.
+  template <bool kUp>
+  [[nodiscard, gnu::cold]] std::optional<Extent> next_block(const Extent& from) const {
+    Address at = kUp ? from.end() : from.start - 1;
+    for (int i = 0; i < kMostFollowed && range_.contains(at); ++i) {
+      const Extent extent = inner_.extent_at(at);
+      if (extent.state == ExtentState::live) return extent;
+      at = kUp ? extent.end() : extent.start - 1;
     }
-    return {.kind = FindingKind::overflow, .at = at, .block = block, .other = behind};
+    return std::nullopt;
+  }
+
+  template <bool kUp>
+  [[nodiscard, gnu::cold]] RunEnd end_of_run(Extent from) const {
+    RunEnd end;
+    for (int i = 0; i < kMostFollowed; ++i) {
+      const auto next = next_block<kUp>(from);
+      if (!next) return end;
+      const auto block = block_in(*next);
+      if (block) {
+        const Address near = kUp ? block->damage_before() : block->damage_behind();
+        const Address far = kUp ? block->damage_behind() : block->damage_before();
+        if (near == 0) return end;
+        if (!end.nearest) end.nearest = block;
+        if (far == 0) {
+          end.block = block;
+          return end;
+        }
+      }
+      from = *next;
+    }
+    return end;
+  }
+
+  /// The block at the other end of a run that is lost sight of, because some of the memory
+  /// that it went over was free and has been allocated since: the first one whose zone on
+  /// this side was overwritten as a whole, where that is the first one overwritten at all.
+  template <bool kUp>
+  [[nodiscard, gnu::cold]] std::optional<GuardedBlock> facing_end(Extent from) const {
+    for (int i = 0; i < kMostFollowed; ++i) {
+      const auto next = next_block<kUp>(from);
+      if (!next) return std::nullopt;
+      from = *next;
+      const auto block = block_in(*next);
+      if (!block) continue;
+      const Address near = kUp ? block->damage_before() : block->damage_behind();
+      const Address far = kUp ? block->damage_behind() : block->damage_before();
+      const bool whole =
+          kUp ? block->overwritten_through_front() && block->overwritten_up_to_start()
+              : block->overwritten_from_end() && block->overwritten_through_tail();
+      if (near != 0 && far == 0 && whole) return block;
+      if (near == 0 && far != 0) return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  /// Of `outer` a zone was overwritten, of which only `block` may be known: by the block
+  /// at the lower end of all that was, past its end, or by the one at the upper end.
+  [[nodiscard, gnu::cold]] Finding blame_for(const Extent& outer,
+                                             const std::optional<GuardedBlock>& block) const {
+    RunEnd below{.block = block, .nearest = {}};
+    RunEnd above{.block = block, .nearest = {}};
+    if (!block || block->damage_before() != 0) below = end_of_run<false>(outer);
+    if (!block || block->damage_behind() != 0) above = end_of_run<true>(outer);
+    if (below.block && !above.block && below.block->overwritten_through_tail()) {
+      above.block = facing_end<true>(outer);
+    } else if (above.block && !below.block && above.block->overwritten_through_front()) {
+      below.block = facing_end<false>(outer);
+    }
+    if (below.block && above.block) {
+      return blame_one_of(*below.block, *above.block, block ? block : below.nearest);
+    }
+    if (below.block) {
+      const bool own = block && block->address == below.block->address;
+      return overflow_of(*below.block, own || !block ? above.nearest : block);
+    }
+    if (above.block) {
+      const bool own = block && block->address == above.block->address;
+      return underflow_of(*above.block, own || !block ? below.nearest : block);
+    }
+    if (outer.state == ExtentState::free) return records_damaged(outer.start);
+    if (!block) return lost(outer.start);
+    return block->damage_before() != 0 ? underflow_of(*block, {}) : overflow_of(*block, {});
+  }
+
+  using Other = std::optional<GuardedBlock>;
+
+  [[nodiscard, gnu::cold]] Finding overflow_of(const GuardedBlock& block,
+                                               const Other& other) const {
+    Finding finding{
+        .kind = FindingKind::overflow, .at = block.damage_behind(), .block = block, .other = other};
+    name_neighbour<true>(finding);
+    return finding;
+  }
+
+  [[nodiscard, gnu::cold]] Finding underflow_of(const GuardedBlock& block,
+                                                const Other& other) const {
+    Finding finding{.kind = FindingKind::underflow,
+                    .at = block.damage_before(),
+                    .block = block,
+                    .other = other};
+    name_neighbour<false>(finding);
+    if (finding.lost == 0 && finding.other && finding.other->address < block.address) {
+      if (const Address beside = finding.other->damage_behind()) finding.at = beside;
+    }
+    return finding;
+  }
+
+  /// The block beside the culprit, where that was reached, is named in place of others.
+  template <bool kUp>
+  [[gnu::cold]] void name_neighbour(Finding& finding) const {
+    const auto next = next_block<kUp>(outer_of(finding.block));
+    if (!next) return;
+    const auto block = block_in(*next);
+    if (!block) {
+      finding.lost = next->start;
+    } else if ((kUp ? block->damage_before() : block->damage_behind()) != 0) {
+      finding.other = block;
+    }
+  }
+
+  /// All between the two was overwritten; `between` may be a block there.
+  [[nodiscard, gnu::cold]] Finding blame_one_of(const GuardedBlock& lower,
+                                                const GuardedBlock& upper,
+                                                const Other& between) const {
+    const bool amid =
+        between && between->address > lower.address && between->address < upper.address;
+    Culprit culprit = Culprit::unknown;
+    if (!lower.overwritten_from_end()) {
+      culprit = Culprit::upper;
+    } else if (!upper.overwritten_up_to_start()) {
+      culprit = Culprit::lower;
+    } else {
+      culprit = culprit_of(edge_below(lower), edge_above(upper));
+    }
+    if (culprit == Culprit::lower) return overflow_of(lower, amid ? between : Other(upper));
+    if (culprit == Culprit::upper) return underflow_of(upper, amid ? between : Other(lower));
+    return {.kind = FindingKind::between_blocks,
+            .at = lower.damage_behind(),
+            .block = lower,
+            .other = upper};
   }
 
   [[gnu::cold]] void report_if_damaged(const GuardedBlock& block) const {
@@ -292,13 +457,18 @@ class Hardened {
       release(block);
       return;
     }
-    while (!quarantine_.has_room(bytes)) release(quarantine_.pop());
+    while (!quarantine_.has_room(bytes)) release_oldest();
     quarantine_.push(block);
+  }
+
+  /// After a last look, while it is still known as one that was freed.
+  [[gnu::cold]] void release_oldest() {
+    report_if_damaged(quarantine_.oldest());
+    release(quarantine_.pop());
   }
 
   /// Gives a freed block's memory back.
   [[gnu::cold]] void release(const GuardedBlock& block) {
-    report_if_damaged(block);
     block.wipe();
     if (!inner_.deallocate(block.outer_start(), block.outer_layout())) {
       panic("heap damaged: the records of the block at {:#x} are gone", block.address);
@@ -315,8 +485,12 @@ class Hardened {
     settle_inner();
     for (int i = 0; i < kExtentsPerStep && range_.contains(checked_to_); ++i) {
       const Extent outer = inner_.extent_at(checked_to_);
-      if (const auto checked = inner_.check(checked_to_); !checked) Report::report(checked.error());
-      if (const auto found = finding_in(outer)) Report::report(*found);
+      const auto found = finding_at(checked_to_);
+      if (found && found->kind != FindingKind::records) {
+        Report::report(*found);
+      } else if (const auto checked = inner_.check(checked_to_); !checked) {
+        Report::report(checked.error());
+      }
       checked_to_ = outer.end();
     }
   }

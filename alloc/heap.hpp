@@ -8,6 +8,7 @@
 
 #include "alloc/allocator.hpp"
 #include "alloc/hardening.hpp"
+#include "alloc/heap_finding.hpp"
 #include "alloc/instruments.hpp"
 
 namespace heapscope::alloc {
@@ -78,6 +79,16 @@ class Heap {
   }
   /// How often a patrol has found something. Takes no lock, so that it can be asked often.
   [[nodiscard]] virtual std::uint32_t alarms() const = 0;
+
+  /// What somebody has overwritten, and whose pointer did it: the first of up to `extents`
+  /// extents from the one that holds `from` on where something is found. `from` is moved on,
+  /// behind that one or to the heap's end when all is done. Brings nothing in order first,
+  /// so that it works in a heap that is damaged.
+  [[nodiscard]] virtual std::optional<Finding> find_misuse(Address& from,
+                                                           std::size_t extents) const = 0;
+  /// In a heap with zones around its blocks, the block whose memory, zones and all, holds
+  /// `address`, live or kept back after it was freed; nothing elsewhere.
+  [[nodiscard]] virtual std::optional<GuardedBlock> guarded_block(Address address) const = 0;
 
   /// The hardening level of the allocator that runs; `standard` before one does.
   [[nodiscard]] virtual Hardening hardening() const = 0;

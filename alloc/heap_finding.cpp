@@ -4,6 +4,14 @@
 #include "base/panic.hpp"
 
 namespace heapscope::alloc {
+namespace {
+
+void write_party(TextSink& out, const GuardedBlock& block, bool tell_freed) {
+  format(out, "{:#x} ({} bytes{})", block.address, block.layout.size,
+         block.freed && tell_freed ? ", freed" : "");
+}
+
+}  // namespace
 
 std::string_view finding_text(FindingKind kind) {
   switch (kind) {
@@ -13,8 +21,12 @@ std::string_view finding_text(FindingKind kind) {
       return "a block was written before its start";
     case FindingKind::use_after_free:
       return "a block was written after it was freed";
+    case FindingKind::between_blocks:
+      return "what lies between two blocks was overwritten";
     case FindingKind::zones_lost:
       return "a block lost its zones on both sides";
+    case FindingKind::records:
+      return "the heap's own records were overwritten";
   }
   return "a block is damaged";
 }
@@ -32,17 +44,19 @@ Damage damage_of(const Finding& finding) {
 
 void PanicOnFinding::report(const Finding& finding) {
   FixedText<200> parties;
-  if (finding.kind != FindingKind::zones_lost) {
-    format(parties, ": {:#x} ({} bytes)", finding.block.address, finding.block.layout.size);
+  if (finding.names_block()) {
+    parties.write(": ");
+    write_party(parties, finding.block, finding.kind != FindingKind::use_after_free);
   }
   if (finding.other) {
-    format(parties, ", into {:#x} ({} bytes)", finding.other->address, finding.other->layout.size);
+    parties.write(finding.kind == FindingKind::between_blocks ? " and " : ", into ");
+    write_party(parties, *finding.other, true);
   }
-  panic("heap damaged at {:#x}: {}{}", finding.at, finding_text(finding.kind), parties.view());
+  panic("{} at {:#x}: {}{}", kDamagePanic, finding.at, finding_text(finding.kind), parties.view());
 }
 
 void PanicOnFinding::report(const Damage& damage) {
-  panic("heap damaged at {:#x}: {}", damage.address, damage.what);
+  panic("{} at {:#x}: {}", kDamagePanic, damage.address, damage.what);
 }
 
 }  // namespace heapscope::alloc

@@ -198,6 +198,27 @@ class LockedHeap final : public Heap {
     return alarms_.load(std::memory_order_relaxed);
   }
 
+  [[gnu::cold]] std::optional<Finding> find_misuse(Address& from,
+                                                   std::size_t extents) const override {
+    const Guard guard(lock_);
+    const AllocatorOperations& allocator = running();
+    for (std::size_t i = 0; i < extents && range_.contains(from); ++i) {
+      const Address at = from;
+      const Address end = allocator.extent_at(room_.data(), at).end();
+      // Damaged records may tell of an extent that ends before it.
+      from = end > at ? end : static_cast<Address>(range_.end);
+      if (const auto found = allocator.finding_at(room_.data(), at)) return found;
+    }
+    return std::nullopt;
+  }
+
+  [[gnu::cold]] std::optional<GuardedBlock> guarded_block(Address address) const override {
+    const Guard guard(lock_);
+    const AllocatorOperations& allocator = running();
+    if (!range_.contains(address)) return std::nullopt;
+    return allocator.guarded_block(room_.data(), address);
+  }
+
   [[gnu::cold]] void visit_instruments(void (*visit)(void*, Instruments&), void* context) override {
     const Guard guard(lock_);
     visit(context, instruments_);

@@ -56,8 +56,12 @@ OriginTable::Place OriginTable::resized(Address address, std::size_t size) {
 
 std::optional<Origin> OriginTable::find(Address address) const {
   if (!is_clear()) return std::nullopt;
-  for (Place place = buckets_[bucket_of(address)]; place != kNone; place = at(place).next) {
+  Place place = buckets_[bucket_of(address)];
+  // Where somebody wrote over the records, a chain may lead anywhere, and round.
+  for (std::size_t i = 0; i < capacity_ && place != kNone; ++i) {
+    if (place % kBytesPerRecord != 0 || number_of(place) > capacity_) break;
     if (at(place).address == address) return origin_of(at(place));
+    place = at(place).next;
   }
   return std::nullopt;
 }

@@ -25,6 +25,8 @@ class Quarantine {
   }
   /// Takes in a block that there is room for.
   void push(const GuardedBlock& block);
+  /// The one that goes next; there is one.
+  [[nodiscard]] const GuardedBlock& oldest() const { return blocks_[first_]; }
   /// Lets the oldest go; there is one.
   GuardedBlock pop();
   /// Whether the outer block of one that is held contains `address`.

@@ -2,6 +2,7 @@
 // whole heap find, whom they name, and that it is a good allocator otherwise.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <concepts>
 #include <string>
 #include <vector>
@@ -243,6 +244,129 @@ TEST_F(HardenedHeap, AnUnderflowNamesTheNeighbourThatItReached) {
   EXPECT_EQ(found().other->address, first);
 }
 
+/// How a write between two blocks ends on either side.
+struct WildWrite {
+  const char* name;
+  std::ptrdiff_t from;  // From the end of the lower block, of 64 bytes.
+  std::ptrdiff_t to;    // From the start of the upper one, of 64 bytes as well.
+  FindingKind kind;
+};
+
+TEST_F(HardenedHeap, WhereTheOverwrittenBytesEndTellsWhoseTheyAre) {
+  constexpr FindingKind kOver = FindingKind::overflow;
+  constexpr FindingKind kUnder = FindingKind::underflow;
+  constexpr FindingKind kEither = FindingKind::between_blocks;
+  constexpr WildWrite kRuns[] = {
+      {"from the end, into the middle", 0, 40, kOver},
+      {"from the end, to the end", 0, 64, kOver},
+      {"from the start, into the middle", -64, 40, kOver},
+      {"from the end, into the record", 0, -6, kOver},
+      {"down from the start, into the middle", -40, 0, kUnder},
+      {"down from the start, to the start", -64, 0, kUnder},
+      {"down from the end, into the middle", -40, 64, kUnder},
+      {"down from the start, into the zone", 5, 0, kUnder},
+      {"just what lies between", 0, 0, kEither},
+      {"from the middle, into the middle", -40, 40, kEither},
+      {"all of both", -64, 64, kEither},
+  };
+  for (const WildWrite& run : kRuns) {
+    for (const int pattern : {1, 2, 8}) {
+      for (const bool upper_first : {false, true}) {
+        SCOPED_TRACE(::testing::Message() << run.name << ", " << pattern << " " << upper_first);
+        Recorder::findings.clear();
+        Address lower = take();
+        Address upper = take();
+        if (upper < lower) std::swap(lower, upper);
+        ASSERT_LE(upper - lower, 128U);
+        for (std::size_t i = 0; i < 64; ++i) {
+          *bytes_at(lower + i) = static_cast<unsigned char>(200 - 3 * i);
+          *bytes_at(upper + i) = static_cast<unsigned char>(7 * i + 3);
+        }
+        const Address to = upper + static_cast<Address>(run.to);
+        for (Address at = lower + 64 + static_cast<Address>(run.from); at < to; ++at) {
+          *bytes_at(at) = static_cast<unsigned char>(0x41 + at % static_cast<Address>(pattern));
+        }
+        give(upper_first ? upper : lower);
+        ASSERT_GE(Recorder::findings.size(), 1U);
+        const Finding& first = Recorder::findings.front();
+        EXPECT_EQ(first.kind, run.kind);
+        EXPECT_EQ(first.block.address, run.kind == kUnder ? upper : lower);
+        ASSERT_TRUE(first.other);
+        EXPECT_EQ(first.other->address, run.kind == kUnder ? lower : upper);
+        EXPECT_GE(first.at, lower + 64);
+        EXPECT_LT(first.at, upper);
+        give(upper_first ? lower : upper);
+        heap.release_quarantine();
+      }
+    }
+  }
+}
+
+TEST_F(HardenedHeap, WhatHasNoPatternIsKnownByTheFillThatIsLeft) {
+  for (const bool over : {true, false}) {
+    Recorder::findings.clear();
+    Address lower = take();
+    Address upper = take();
+    if (upper < lower) std::swap(lower, upper);
+    const Address from = over ? lower + 64 : lower + 24;
+    const Address to = over ? upper + 24 : upper;
+    for (Address at = from; at < to; ++at) {
+      *bytes_at(at) = static_cast<unsigned char>(17 * (at - from) + 5);
+    }
+    EXPECT_EQ(heap.finding_at(lower)->block.address, over ? lower : upper);
+    EXPECT_EQ(heap.finding_at(upper)->kind, over ? FindingKind::overflow : FindingKind::underflow);
+    // What the program writes afterwards hides it.
+    std::memset(bytes_at(lower), 1, 64);
+    std::memset(bytes_at(upper), 2, 64);
+    EXPECT_EQ(heap.finding_at(lower)->kind, FindingKind::between_blocks);
+    give(lower);
+    give(upper);
+    heap.release_quarantine();
+  }
+}
+
+TEST_F(HardenedHeap, AWriteOverManyBlocksIsFollowedToItsEnds) {
+  std::vector<Address> blocks;
+  for (int i = 0; i < 12; ++i) blocks.push_back(take({.size = 400}));
+  std::ranges::sort(blocks);
+  for (const bool over : {true, false}) {
+    const Address culprit = blocks[over ? 1 : 10];
+    const Address from = over ? culprit + 400 : blocks[1] + 100;
+    const Address to = over ? blocks[10] + 100 : culprit;
+    std::vector<unsigned char> before(to - from);
+    std::memcpy(before.data(), bytes_at(from), before.size());
+    std::memset(bytes_at(from), 0, before.size());
+    for (std::size_t i = 1; i <= 10; ++i) {
+      SCOPED_TRACE(i);
+      const auto found = heap.finding_at(blocks[i]);
+      ASSERT_TRUE(found);
+      EXPECT_EQ(found->kind, over ? FindingKind::overflow : FindingKind::underflow);
+      EXPECT_EQ(found->block.address, culprit);
+    }
+    EXPECT_FALSE(heap.finding_at(blocks[0]));
+    EXPECT_FALSE(heap.finding_at(blocks[11]));
+    std::memcpy(bytes_at(from), before.data(), before.size());
+  }
+}
+
+TEST_F(HardenedHeap, EveryByteIsSomeBlocksOrNobodys) {
+  const Layout layout{.size = 50, .align = 64};
+  const Address block = take(layout);
+  for (const bool freed : {false, true}) {
+    if (freed) give(block, layout);
+    for (const Address at : {block - 64, block - 1, block, block + 49, block + 50, block + 79}) {
+      const auto found = heap.guarded_block(at);
+      ASSERT_TRUE(found) << at - block;
+      EXPECT_EQ(found->address, block);
+      EXPECT_EQ(found->layout, layout);
+      EXPECT_EQ(found->freed, freed);
+    }
+  }
+  EXPECT_FALSE(heap.guarded_block(test_heap.region.start() + 128 * 1024));
+  EXPECT_FALSE(heap.guarded_block(test_heap.region.start()));
+  EXPECT_FALSE(heap.guarded_block(0));
+}
+
 TEST_F(HardenedHeap, ABlockWithoutAnyZoneIsStillNoticed) {
   const Address block = take({.size = 32});
   std::memset(bytes_at(block - 16), 0, 16 + 32 + 32);
@@ -443,7 +567,7 @@ TEST(HardenedDeathTest, OneLineNamesBothParties) {
   const auto second = heap.allocator.allocate({.size = 72});
   ASSERT_TRUE(first && second);
   ASSERT_GT(*second, *first);
-  std::memset(bytes_at(*first + 64), 'A', *second - *first - 64);
+  std::memset(bytes_at(*first + 64), 'A', *second - *first - 64 + 8);
   EXPECT_DEATH(static_cast<void>(heap.allocator.deallocate(*first, kLayout)),
                "panic: heap damaged at 0x[0-9a-f]+: a block was written past its end: "
                "0x[0-9a-f]+ \\(64 bytes\\), into 0x[0-9a-f]+ \\(72 bytes\\)\n");

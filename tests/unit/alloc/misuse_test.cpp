@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -79,8 +80,19 @@ class Program {
 
   /// A free as it should not be.
   void free_wrongly(Address address, const Layout& layout) {
+    wrong_free_ = address;
     if (!allocator_.deallocate(address, layout)) notes_.at_once = true;
   }
+
+  /// Whose pointer is misused, and which neighbour that reaches.
+  void blame(const Block& culprit, const Block& reached = {}) {
+    culprit_ = culprit.address;
+    reached_ = reached.address;
+  }
+  [[nodiscard]] Address culprit() const { return culprit_; }
+  [[nodiscard]] Address reached() const { return reached_; }
+  /// What was freed as it should not be; nothing where that is not the misuse.
+  [[nodiscard]] std::optional<Address> wrong_free() const { return wrong_free_; }
 
   /// What a correct program does with the heap afterwards.
   void go_on() {
@@ -131,6 +143,9 @@ class Program {
   A allocator_;
   std::vector<Block> live_;
   unsigned char next_fill_ = 1;
+  Address culprit_ = 0;
+  Address reached_ = 0;
+  std::optional<Address> wrong_free_;
 };
 
 /// Blocks around the one that is misused, which has neighbours of the kind that is
@@ -163,6 +178,8 @@ struct Scene {
     const Block last_twin = program.allocate(kNear);
     program.allocate(kApart);
     EXPECT_TRUE(block.address != 0 && last_twin.address != 0);
+    lower = before.address < block.address ? before : behind;
+    upper = before.address < block.address ? behind : before;
     if constexpr (!AllocatorTraits<A>::kReturnsMemory) program.allocate(kFar);
     if (!free_neighbours) return;
     for (const Block& each : {twin, before, last_twin, behind}) program.free(each);
@@ -170,6 +187,8 @@ struct Scene {
 
   Block block;
   Block behind;
+  Block lower;  // One of the two that the block lies between.
+  Block upper;
 };
 
 /// A kind of misuse, for any allocator.
@@ -186,6 +205,7 @@ void add_double_frees(std::vector<Misuse<A>>& all) {
                    const auto a = p.allocate(kLayout);
                    p.allocate(kLayout);
                    p.free(a);
+                   p.blame(a);
                    p.free_wrongly(a.address, kLayout);
                  }});
   all.push_back({"double free, another in between", [](P& p) {
@@ -195,6 +215,7 @@ void add_double_frees(std::vector<Misuse<A>>& all) {
                    p.allocate(kLayout);
                    p.free(a);
                    p.free(b);
+                   p.blame(a);
                    p.free_wrongly(a.address, kLayout);
                  }});
   all.push_back({"double free, after it merged", [](P& p) {
@@ -203,6 +224,7 @@ void add_double_frees(std::vector<Misuse<A>>& all) {
                    p.allocate(kMerging);
                    p.free(b);
                    p.free(a);
+                   p.blame(b);
                    p.free_wrongly(b.address, kMerging);
                  }});
   all.push_back({"double free, handed out again", [](P& p) {
@@ -210,6 +232,7 @@ void add_double_frees(std::vector<Misuse<A>>& all) {
                    p.allocate(kLayout);
                    p.free(a);
                    p.allocate(kLayout);
+                   p.blame(a);
                    p.free_wrongly(a.address, kLayout);
                  }});
   all.push_back({"double free, inside a new block", [](P& p) {
@@ -219,7 +242,9 @@ void add_double_frees(std::vector<Misuse<A>>& all) {
                    p.free(a);
                    p.free(b);
                    p.allocate({.size = 2 * kMerging.size});
-                   p.free_wrongly(std::max(a.address, b.address), kMerging);
+                   const auto upper = a.address > b.address ? a : b;
+                   p.blame(upper);
+                   p.free_wrongly(upper.address, kMerging);
                  }});
 }
 
@@ -233,8 +258,16 @@ void add_invalid_frees(std::vector<Misuse<A>>& all) {
                    }});
   };
   add("null", [](P& p) { return p.allocate(kLayout).address * 0; });
-  add("inside a block", [](P& p) { return p.allocate({.size = 256}).address + 64; });
-  add("one byte into a block", [](P& p) { return p.allocate(kLayout).address + 1; });
+  add("inside a block", [](P& p) {
+    const auto block = p.allocate({.size = 256});
+    p.blame(block);
+    return block.address + 64;
+  });
+  add("one byte into a block", [](P& p) {
+    const auto block = p.allocate(kLayout);
+    p.blame(block);
+    return block.address + 1;
+  });
   add("memory never handed out", [](P& p) { return p.allocate(kLayout).address + 4096; });
   add("below the heap", [](P& p) {
     p.allocate(kLayout);
@@ -259,6 +292,7 @@ void add_wrong_layouts(std::vector<Misuse<A>>& all) {
                      const auto a = p.allocate(right);
                      p.allocate(right);
                      p.forget(a);
+                     p.blame(a);
                      p.free_wrongly(a.address, wrong);
                    }});
   };
@@ -290,6 +324,7 @@ void add_wild_writes(std::vector<Misuse<A>>& all) {
                          const Scene<A> scene(p, free_neighbours);
                          const Address end = scene.block.address + scene.block.layout.size;
                          const Address from = over ? end : scene.block.address - bytes;
+                         p.blame(scene.block, over ? scene.upper : scene.lower);
                          std::memset(bytes_at(from), 'A', bytes);
                        }});
       }
@@ -305,6 +340,7 @@ void add_wild_writes(std::vector<Misuse<A>>& all) {
   for (const Place& place : kPlaces) {
     all.push_back({std::string("use after free, ") + place.name, [place](P& p) {
                      const Scene<A> scene(p, true);
+                     p.blame(scene.behind);
                      std::memset(bytes_at(scene.behind.address + place.offset), 'A', place.bytes);
                    }});
   }
@@ -421,6 +457,127 @@ TEST(Misuse, FullNoticesAllOfIt) {
     const std::string& outcome = table().columns[3][row];
     EXPECT_TRUE(outcome == "at once" || outcome == "later") << table().names[row];
   }
+}
+
+/// What is known of a misuse, where the parent can read it.
+struct Named {
+  bool committed;     // All below but `caught` is filled in.
+  bool freed;         // The misuse was a free, of a block that is `named`, 0 for none.
+  bool none_blamed;   // It misuses no block's pointer.
+  bool right;         // The culprit is named right after the misuse.
+  bool right_kind;    // And what was done with its pointer.
+  bool right_other;   // And the neighbour.
+  bool caught;        // The program was stopped by a finding.
+  bool caught_right;  // That has the culprit as such, or as one of two.
+};
+
+Named* named_here = nullptr;
+Address blamed = 0;
+
+bool names(const Finding& finding, Address culprit) {
+  if (finding.kind != FindingKind::between_blocks) return finding.block.address == culprit;
+  return finding.block.address == culprit || finding.other->address == culprit;
+}
+
+/// Notes whom the panic names.
+struct NotingReport {
+  static void report(const Finding& finding) {
+    named_here->caught = finding.names_block();
+    named_here->caught_right = names(finding, blamed);
+    PanicOnFinding::report(finding);
+  }
+  static void report(const Damage& damage) { PanicOnFinding::report(damage); }
+};
+using Noting = Hardened<BinAllocator, NotingReport>;
+
+/// What a look through the heap finds first that names a block.
+std::optional<Finding> search(const Noting& heap, Range range) {
+  for (auto at = static_cast<Address>(range.start); range.contains(at);) {
+    const auto found = heap.finding_at(at);
+    if (found && found->names_block()) return found;
+    at = heap.extent_at(at).end();
+  }
+  return std::nullopt;
+}
+
+/// In a panic of the allocator inside, as the kernel does.
+Program<Noting>* dying = nullptr;
+void search_in_panic(int) {
+  if (!named_here->caught) {
+    const auto found = search(dying->allocator(), dying->heap());
+    named_here->caught = found.has_value();
+    named_here->caught_right = found && names(*found, blamed);
+  }
+  _exit(1);
+}
+
+FindingKind kind_of(std::string_view misuse) {
+  if (misuse.starts_with("overflow")) return FindingKind::overflow;
+  return misuse.starts_with("underflow") ? FindingKind::underflow : FindingKind::use_after_free;
+}
+
+void name_culprit(const Misuse<Noting>& misuse, Named& named) {
+  named_here = &named;
+  Program<Noting> program(*new Notes{});
+  misuse.commit(program);
+  blamed = program.culprit();
+  named.none_blamed = blamed == 0;
+  if (const auto wrong = program.wrong_free()) {
+    named.freed = true;
+    const auto block = program.allocator().guarded_block(*wrong);
+    named.right = blamed == (block ? block->address : 0);
+    named.committed = true;
+    return;
+  }
+  const auto found = search(program.allocator(), program.heap());
+  named.right = found && found->kind != FindingKind::between_blocks && names(*found, blamed);
+  named.right_kind = found && found->kind == kind_of(misuse.name);
+  const Address reached = program.reached();
+  named.right_other = reached == 0 || (found && found->other && found->other->address == reached);
+  named.committed = true;
+  dying = &program;
+  static_cast<void>(std::signal(SIGABRT, search_in_panic));
+  program.go_on();
+}
+
+Named named_by(const Misuse<Noting>& misuse) {
+  void* const shared =
+      mmap(nullptr, sizeof(Named), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  auto& named = *new (shared) Named{};
+  const pid_t child = fork();
+  if (child == 0) {
+    if (std::freopen("/dev/null", "w", stderr) == nullptr) _exit(2);
+    alarm(20);
+    name_culprit(misuse, named);
+    _exit(0);
+  }
+  waitpid(child, nullptr, 0);
+  const Named seen = named;
+  munmap(shared, sizeof(Named));
+  return seen;
+}
+
+/// Whether the next block is reached and keeps a zone, so that it is known.
+bool reaches_one(std::string_view misuse) { return misuse.contains("256 bytes"); }
+
+TEST(Misuse, FullNamesTheCulpritOfAllOfIt) {
+  std::size_t without_culprit = 0;
+  for (const auto& misuse : all_misuses<Noting>()) {
+    SCOPED_TRACE(misuse.name);
+    const Named named = named_by(misuse);
+    EXPECT_TRUE(named.committed);
+    EXPECT_TRUE(named.right);
+    if (named.none_blamed) ++without_culprit;
+    if (named.freed) continue;
+    EXPECT_TRUE(named.right_kind);
+    EXPECT_TRUE(named.right_other || !reaches_one(misuse.name));
+    // By then the program has written to its blocks again, so that it may not be told any
+    // more which of two it was.
+    EXPECT_TRUE(named.caught);
+    EXPECT_TRUE(named.caught_right);
+  }
+  // Frees of what never was a block.
+  EXPECT_EQ(without_culprit, 5U);
 }
 
 }  // namespace

@@ -77,6 +77,12 @@ class UnsoundHeap : public alloc::Heap {
     return heap_.check_some(from, extents);
   }
   std::uint32_t alarms() const override { return heap_.alarms(); }
+  std::optional<alloc::Finding> find_misuse(Address& from, std::size_t extents) const override {
+    return heap_.find_misuse(from, extents);
+  }
+  std::optional<alloc::GuardedBlock> guarded_block(Address address) const override {
+    return heap_.guarded_block(address);
+  }
   std::span<const std::string_view> allocator_names() const override {
     return heap_.allocator_names();
   }

@@ -57,6 +57,12 @@ class FailingHeap final : public alloc::Heap {
     return heap_.check_some(from, extents);
   }
   std::uint32_t alarms() const override { return heap_.alarms(); }
+  std::optional<alloc::Finding> find_misuse(Address& from, std::size_t extents) const override {
+    return heap_.find_misuse(from, extents);
+  }
+  std::optional<alloc::GuardedBlock> guarded_block(Address address) const override {
+    return heap_.guarded_block(address);
+  }
   alloc::Hardening hardening() const override { return heap_.hardening(); }
   void set_hardening(alloc::Hardening wanted) override { heap_.set_hardening(wanted); }
   bool harden_in_place(alloc::Hardening wanted) override { return heap_.harden_in_place(wanted); }
