@@ -2,6 +2,7 @@
 #include "shell/block_argument.hpp"
 
 #include "shell/argument_values.hpp"
+#include "shell/block_origin.hpp"
 #include "shell/number.hpp"
 
 namespace heapscope::shell {
@@ -25,6 +26,30 @@ int explain_inside(Context& context, alloc::Address address, const Handle& block
                             address, HandleName(block.id).view(), address - block.address);
 }
 
+/// `address` is, or was, in a block that was freed; by whom, where that is recorded.
+int explain_freed(Context& context, alloc::Address address) {
+  const Environment& environment = context.environment;
+  FixedText<100> by;
+  const auto origin = origin_of(environment.heap, address);
+  if (origin && !origin->live) {
+    by.write(", by ");
+    if (!environment.platform.write_caller(by, origin->freed.path, 0)) by.clear();
+  }
+  return context.reply.fail("not-allocated", "{:#x} is already free{}", address, by.view());
+}
+
+/// `address` is in the memory of a block that has zones, where no block starts.
+int explain_guarded(Context& context, alloc::Address address, const alloc::GuardedBlock& block) {
+  if (block.freed) return explain_freed(context, address);
+  const auto handle = context.environment.handles.find_address(block.address);
+  if (address < block.address) {
+    return context.reply.fail("not-allocated", "{:#x} is in the zone before {}", address,
+                              handle ? HandleName(handle->id).view() : "a block");
+  }
+  if (handle) return explain_inside(context, address, *handle);
+  return context.reply.fail("not-yours", "{:#x} is in a block that alloc did not make", address);
+}
+
 /// Says what is at `address`, where no block that has a handle starts.
 int explain_address(Context& context, alloc::Address address) {
   const Environment& environment = context.environment;
@@ -38,8 +63,9 @@ int explain_address(Context& context, alloc::Address address) {
     return context.reply.fail("outside-heap", "{:#x} is among the allocator's own records",
                               address);
   }
-  if (owner->state == alloc::ExtentState::free) {
-    return context.reply.fail("not-allocated", "{:#x} is already free", address);
+  if (owner->state == alloc::ExtentState::free) return explain_freed(context, address);
+  if (const auto guarded = environment.heap.guarded_block(address)) {
+    return explain_guarded(context, address, *guarded);
   }
   const auto block = owner->state == alloc::ExtentState::live
                          ? environment.handles.find_address(owner->start)

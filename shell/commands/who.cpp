@@ -23,7 +23,9 @@ constexpr CommandRecord kRecord{
     .help =
         "Which block holds the address, how far in, who allocated it and when or, where it is "
         "free, who had it last and who freed it. Callers are named innermost first. Of other "
-        "memory, what it is.",
+        "memory, what it is. In heap.hardening=full, part says whether the address is in the "
+        "block or in the zone before or behind it, and kept whether the block was freed already "
+        "and is kept back for a while.",
     .options = {},
     .examples = kExamples,
     .related = kRelated,
@@ -62,11 +64,30 @@ void show_neighbour(Context& context, alloc::Address address) {
   context.reply.end_item();
 }
 
+/// Where in a block with zones the address is.
+std::string_view part_name(const alloc::GuardedBlock& block, alloc::Address address) {
+  if (address < block.address) return "zone before";
+  return address < block.end() ? "block" : "zone behind";
+}
+
+/// The handle of what is there, and where in it the address is.
+void show_holder(Context& context, alloc::Address address, const alloc::Extent& extent,
+                 const std::optional<alloc::GuardedBlock>& guarded) {
+  if (!guarded) return show_handle(context, extent);
+  std::optional<Handle> handle;
+  if (!guarded->freed) handle = context.environment.handles.find_address(guarded->address);
+  show_name(context.reply, handle);
+  context.reply.field("part", Value::text(part_name(*guarded, address)));
+  context.reply.field("kept", Value::boolean(guarded->freed));
+}
+
 /// The origin of what is there or, where nothing is, of what was there last.
-void show_history(Context& context, alloc::Address address, const alloc::Extent& extent) {
-  const bool live = extent.state == alloc::ExtentState::live;
+void show_history(Context& context, alloc::Address address, const alloc::Extent& extent,
+                  const std::optional<alloc::GuardedBlock>& guarded) {
   if (extent.state == alloc::ExtentState::metadata) return;
-  const auto origin = origin_of(context.environment.heap, live ? extent.start : address);
+  const bool live = guarded ? !guarded->freed : extent.state == alloc::ExtentState::live;
+  const alloc::Address start = guarded ? guarded->address : extent.start;
+  const auto origin = origin_of(context.environment.heap, live || guarded ? start : address);
   // A live block has not the origin of one that lay there before it.
   if (!origin || (live && !origin->live)) return show_no_origin(context);
   context.reply.field("block", Value::address(origin->address));
@@ -103,8 +124,9 @@ int run_who(Context& context, const Arguments& arguments) {
   reply.field("start", Value::address(extent->start));
   reply.field("size", Value::bytes(extent->size));
   reply.field("offset", Value::bytes(address - extent->start));
-  show_handle(context, *extent);
-  show_history(context, address, *extent);
+  const auto guarded = environment.heap.guarded_block(address);
+  show_holder(context, address, *extent, guarded);
+  show_history(context, address, *extent, guarded);
   reply.begin_list("neighbours", kColumns);
   show_neighbour(context, extent->start - 1);
   show_neighbour(context, extent->end());

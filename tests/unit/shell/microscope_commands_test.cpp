@@ -233,6 +233,36 @@ TEST_F(Who, KnowsOtherMemory) {
   EXPECT_EQ(error("who nobody"), "usage");
 }
 
+TEST_F(Who, KnowsZonesAndWhatIsKeptBack) {
+  rig_.heap.set_hardening(alloc::Hardening::full);
+  rig_.json("allocator bin");
+  rig_.json("alloc 50 -t page");
+  const alloc::Address block = rig_.handles.find(1)->address;
+  struct Place {
+    int offset;
+    const char* part;
+  };
+  constexpr Place kPlaces[] = {{-16, "zone before"}, {-1, "zone before"}, {0, "block"},
+                               {49, "block"},        {50, "zone behind"}, {79, "zone behind"}};
+  for (const bool freed : {false, true}) {
+    if (freed) rig_.json("free a1");
+    for (const Place& place : kPlaces) {
+      SCOPED_TRACE(place.offset);
+      const Json found =
+          result("who " + std::to_string(block + static_cast<alloc::Address>(place.offset)));
+      EXPECT_EQ(found["part"].text(), place.part);
+      EXPECT_EQ(found["kept"].boolean(), freed);
+      EXPECT_EQ(found["block"].address(), block);
+      EXPECT_EQ(found["block_size"].number(), 50U);
+      EXPECT_TRUE(found.has("allocated_by"));
+      EXPECT_EQ(found.has("freed_by"), freed);
+      EXPECT_EQ(found["id"].is_null(), freed);
+    }
+  }
+  const alloc::Address end = rig_.setup.plan().heap.end;
+  EXPECT_FALSE(result("who " + std::to_string(end - 64)).has("kept"));
+}
+
 using Diff = Microscope;
 
 TEST_F(Diff, FindsWhatLeaks) {

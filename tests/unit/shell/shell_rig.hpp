@@ -205,6 +205,9 @@ class ShellRig {
   /// Changes the mode as a person would; the output is dropped.
   void set_mode(Mode mode);
 
+  /// What the shell's commands can reach.
+  Environment& environment() { return environment_; }
+
   FakeConsole console;
   FakePlatform platform{console};
 

@@ -35,6 +35,7 @@ heapscope_unit_test(shell
   unit/shell/script_commands_test.cpp
   unit/shell/script_test.cpp
   unit/shell/signed_value_test.cpp
+  unit/shell/suspects_test.cpp
   unit/shell/microscope_commands_test.cpp
   unit/shell/variables_test.cpp
   unit/shell/workload_commands_test.cpp
