@@ -13,14 +13,15 @@
 #include "base/panic.hpp"
 #include "kernel/heap_lock.hpp"
 #include "kernel/recovery.hpp"
+#include "kernel/suspects.hpp"
 
 namespace heapscope::kernel {
 namespace {
 
 // Of those of one name the hardening decides which one runs.
-using KernelHeap =
-    alloc::LockedHeap<HeapLock, alloc::BinAllocator, alloc::BumpAllocator, alloc::FirstFitAllocator,
-                      alloc::UncheckedBinAllocator, alloc::Hardened<alloc::BinAllocator>>;
+using KernelHeap = alloc::LockedHeap<HeapLock, alloc::BinAllocator, alloc::BumpAllocator,
+                                     alloc::FirstFitAllocator, alloc::UncheckedBinAllocator,
+                                     alloc::Hardened<alloc::BinAllocator, KeepFindingAndPanic>>;
 
 // Made when they are first asked for, so that they take no room in the image. That
 // is at boot, or in a command, and so before the other cores ask.
@@ -94,6 +95,7 @@ void* take(std::size_t size, std::size_t align) {
 
 void check_given_back(const void* memory, Result<void, alloc::HeapError> freed) {
   if (freed) return;
+  keep_refused_free(reinterpret_cast<std::uintptr_t>(memory), freed.error());
   panic("delete: {:#x} {}", reinterpret_cast<std::uintptr_t>(memory),
         alloc::error_text(freed.error()));
 }
@@ -115,6 +117,10 @@ constexpr std::size_t bytes(std::align_val_t align) { return static_cast<std::si
 }  // namespace
 
 alloc::Heap& heap() { return the_heap(); }
+[[gnu::cold]] void give_back_exactly(alloc::Address address, alloc::Layout layout) {
+  check_given_back(reinterpret_cast<const void*>(address), the_heap().deallocate(address, layout));
+}
+
 alloc::Heap& trial_heap() { return made(the_trial_heap); }
 
 LockCounters heap_lock_counters() { return the_heap().lock_counters(); }

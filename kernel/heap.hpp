@@ -10,6 +10,10 @@ namespace heapscope::kernel {
 /// that is a panic.
 [[nodiscard]] alloc::Heap& heap();
 
+/// Gives a block back as `delete` does, with a layout that is not rounded: panics where the
+/// heap refuses it.
+void give_back_exactly(alloc::Address address, alloc::Layout layout);
+
 /// What the heap's lock has counted since the kernel started.
 [[nodiscard]] LockCounters heap_lock_counters();
 

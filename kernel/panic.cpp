@@ -12,6 +12,7 @@
 #include "kernel/mmu.hpp"
 #include "kernel/recovery.hpp"
 #include "kernel/serial.hpp"
+#include "kernel/suspects.hpp"
 #include "shell/shell.hpp"
 
 extern "C" [[noreturn]] void run_on_stacks(void (*work)(), std::uint64_t exception_stack_end,
@@ -98,6 +99,12 @@ void report() {
   }
 }
 
+void report_suspects() {
+  if (environment == nullptr) return;
+  LastWords out;
+  write_kept_suspects(out, *environment, cause->breakdown.contract.view());
+}
+
 void run_panic_shell() {
   // Without escape sequences there is less that can go wrong.
   const bool json = usual_shell->mode() == shell::Mode::json;
@@ -125,6 +132,7 @@ void attempt(void (*step)()) {
   attempt(take_over_line);
   attempt(break_usual_shell_off);
   attempt(report);
+  attempt(report_suspects);
   if (environment == nullptr) {
     write_last_words("halted: there is no shell yet\n");
     halt();

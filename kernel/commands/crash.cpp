@@ -9,6 +9,7 @@
 #include "kernel/cores.hpp"
 #include "kernel/cpu.hpp"
 #include "kernel/doze.hpp"
+#include "kernel/heap.hpp"
 #include "kernel/image.hpp"
 #include "shell/argument_values.hpp"
 #include "shell/command.hpp"
@@ -30,18 +31,30 @@ constexpr std::array kCrashOptions{
         .value_name = "CORE",
         .help = "on core 1, 2 or 3, or all",
         .completes = {.kind = shell::Completes::Kind::values, .values = kCoreWords}},
+    shell::OptionRecord{.letter = 'b',
+                        .word = "bytes",
+                        .value_name = "BYTES",
+                        .help = "the size that wrong-layout gives back; 40 if none is given",
+                        .completes = {}},
+    shell::OptionRecord{.letter = 'a',
+                        .word = "align",
+                        .value_name = "ALIGN",
+                        .help = "the alignment that wrong-layout gives back; 16",
+                        .completes = {}},
 };
-constexpr std::array<std::string_view, 12> kKindWords{
-    "read",      "write",   "jump",          "stack",  "undefined", "locked",
-    "allocator", "handler", "handler-stack", "delete", "heap",      "spin"};
+constexpr std::array<std::string_view, 18> kKindWords{
+    "read",           "write",       "jump",          "stack",        "undefined", "locked",
+    "allocator",      "handler",     "handler-stack", "delete",       "heap",      "spin",
+    "use-after-free", "double-free", "invalid-free",  "wrong-layout", "overflow",  "underflow"};
 constexpr std::array kCrashArguments{
     shell::Completes{.kind = shell::Completes::Kind::values, .values = kKindWords}};
 constexpr std::array<std::string_view, 2> kCrashRelated{"panic", "cores"};
-constexpr std::array<std::string_view, 4> kCrashExamples{
-    "crash read", "crash read -c 2", "crash locked -c all", "crash heap; alloc 2000"};
+constexpr std::array<std::string_view, 5> kCrashExamples{
+    "crash read", "crash read -c 2", "crash locked -c all", "crash heap; alloc 2000",
+    "crash overflow"};
 constexpr CommandRecord kCrash{
     .name = "crash",
-    .usage = "crash KIND [-c CORE]",
+    .usage = "crash KIND [-c CORE] [-b BYTES] [-a ALIGN]",
     .summary = "cause a fault on purpose",
     .help =
         "These give the prompt back: read, from an address that nothing is mapped at; write, to "
@@ -52,7 +65,14 @@ constexpr CommandRecord kCrash{
         "an address that new never gave. heap writes over a block that it freed, as a use after "
         "free does, and leaves two others; bin keeps its links there and panics when it meets "
         "them, bump has none. spin, with -c, never ends and masks interrupts: that core is lost "
-        "until the next reboot. With -c all, all four cores do it in the same moment.",
+        "until the next reboot. With -c all, all four cores do it in the same moment. These misuse "
+        "blocks that they took with new, and give them back: overflow and underflow write past a "
+        "block's end and before its start, into a neighbour of their own; use-after-free writes to "
+        "one that it deleted; double-free deletes one twice, invalid-free the middle of one; "
+        "wrong-layout gives one of 100 bytes back as another. In heap.hardening=full each ends in "
+        "the panic shell, which names the blocks and who allocated and freed them. In default the "
+        "writes go unnoticed, and of the frees a wrong layout of the same rounding; in none, and "
+        "in bump, most of the frees as well, and the heap is broken from then on.",
     .options = kCrashOptions,
     .examples = kCrashExamples,
     .related = kCrashRelated,
@@ -152,6 +172,99 @@ void delete_nothing(Context&) {
   ::operator delete(memory);
 }
 
+/// The same address, of which the compiler does not know that it is: it would warn of what
+/// becomes of the block.
+std::byte* disguised(std::byte* address) {
+  asm volatile("" : "+r"(address) : : "memory");
+  return address;
+}
+
+/// A block from new, or null. Compiled into its callers, so that these are recorded.
+[[gnu::always_inline]] inline std::byte* new_block(std::size_t size) {
+  return disguised(static_cast<std::byte*>(::operator new(size, std::nothrow)));
+}
+
+/// Blocks of which two lie side by side, unless the heap is nearly full.
+class Victims {
+ public:
+  static constexpr std::size_t kBytes = 64;
+  static constexpr std::size_t kCount = 4;
+
+  Victims() {
+    for (std::byte*& each : blocks_) {
+      each = new_block(kBytes);
+      if (each != nullptr) std::memset(each, 0, kBytes);
+    }
+    std::ranges::sort(blocks_);
+  }
+  ~Victims() {
+    for (std::byte* const each : blocks_) ::operator delete(each, kBytes);
+  }
+  Victims(const Victims&) = delete;
+  Victims& operator=(const Victims&) = delete;
+
+  /// The number of the lower one of such two, or kCount.
+  [[nodiscard]] std::size_t neighbours() const {
+    constexpr std::ptrdiff_t kMostBetween = 128;
+    for (std::size_t i = 0; i + 1 < kCount; ++i) {
+      if (blocks_[i] != nullptr && blocks_[i + 1] - blocks_[i] <= kMostBetween) return i;
+    }
+    return kCount;
+  }
+  std::byte* operator[](std::size_t index) const { return blocks_[index]; }
+
+ private:
+  std::array<std::byte*, kCount> blocks_{};
+};
+
+/// So far a write goes into a neighbour.
+constexpr std::ptrdiff_t kReach = 24;
+constexpr int kWritten = 0x41;
+
+void overflow_block(Context&) {
+  const Victims victims;
+  const std::size_t lower = victims.neighbours();
+  if (lower == Victims::kCount) return;
+  std::byte* const end = disguised(victims[lower]) + Victims::kBytes;
+  const std::byte* const to = victims[lower + 1] + kReach;
+  std::memset(end, kWritten, static_cast<std::size_t>(to - end));
+}
+
+void underflow_block(Context&) {
+  const Victims victims;
+  const std::size_t lower = victims.neighbours();
+  if (lower == Victims::kCount) return;
+  std::byte* const from = disguised(victims[lower]) + Victims::kBytes - kReach;
+  const std::byte* const start = victims[lower + 1];
+  std::memset(from, kWritten, static_cast<std::size_t>(start - from));
+}
+
+void use_after_free(Context&) {
+  // As many frees as get it out of every quarantine.
+  constexpr int kFrees = 100;
+  std::byte* const block = new_block(Victims::kBytes);
+  if (block == nullptr) return;
+  std::byte* const stale = disguised(block);
+  ::operator delete(block);
+  std::memset(stale + kReach, kWritten, 8);
+  for (int i = 0; i < kFrees; ++i) ::operator delete(new_block(Victims::kBytes));
+}
+
+void free_twice(Context&) {
+  std::byte* const block = new_block(Victims::kBytes);
+  if (block == nullptr) return;
+  std::byte* const stale = disguised(block);
+  ::operator delete(block);
+  ::operator delete(stale);
+}
+
+void free_the_middle(Context&) {
+  std::byte* const block = new_block(Victims::kBytes);
+  if (block == nullptr) return;
+  ::operator delete(disguised(block) + 16);
+  ::operator delete(block);
+}
+
 struct Kind {
   std::string_view name;
   void (*happen)(Context&);
@@ -169,6 +282,11 @@ constexpr std::array kKinds{
     Kind{.name = "handler-stack", .happen = overflow_handler_stack},
     Kind{.name = "delete", .happen = delete_nothing},
     Kind{.name = "spin", .happen = spin},
+    Kind{.name = "use-after-free", .happen = use_after_free},
+    Kind{.name = "double-free", .happen = free_twice},
+    Kind{.name = "invalid-free", .happen = free_the_middle},
+    Kind{.name = "overflow", .happen = overflow_block},
+    Kind{.name = "underflow", .happen = underflow_block},
 };
 
 /// What other cores do. It outlives a fault of core 0, whose stack is gone then.
@@ -259,8 +377,39 @@ int damage_heap(Context& context) {
   return shell::kSuccess;
 }
 
+/// Gives a block back with a layout that is not its own, where another is asked for.
+int give_back_wrongly(Context& context, const Arguments& arguments) {
+  constexpr alloc::Layout kRight{.size = 100, .align = alloc::kDefaultAlign};
+  alloc::Layout wrong{.size = 40, .align = alloc::kDefaultAlign};
+  if (const auto bytes = arguments.value_of('b')) {
+    const auto size = shell::read_number(context, kCrash, *bytes, "BYTES", 1, UINT32_MAX);
+    if (!size) return shell::kWrongUsage;
+    wrong.size = static_cast<std::size_t>(*size);
+  }
+  if (const auto align = arguments.value_of('a')) {
+    const auto number = shell::read_number(context, kCrash, *align, "ALIGN", 1, UINT32_MAX);
+    if (!number) return shell::kWrongUsage;
+    wrong.align = static_cast<std::size_t>(*number);
+    if (!wrong.valid()) return context.reply.refuse(kCrash.usage, "ALIGN is no power of two");
+  }
+  const auto block = context.environment.heap.allocate(kRight);
+  if (!block) {
+    return context.reply.fail(alloc::error_name(block.error()), "no room for the block to misuse");
+  }
+  give_back_exactly(*block, wrong);
+  return context.reply.fail("survived", "no fault came of it");
+}
+
 int run_crash(Context& context, const Arguments& arguments) {
   const auto where = arguments.value_of('c');
+  const bool of_layout = arguments[0] == "wrong-layout";
+  if (!of_layout && (arguments.value_of('b') || arguments.value_of('a'))) {
+    return context.reply.refuse(kCrash.usage, "-b and -a are for wrong-layout");
+  }
+  if (of_layout) {
+    if (!where) return give_back_wrongly(context, arguments);
+    return context.reply.refuse(kCrash.usage, "wrong-layout is for core 0 only");
+  }
   if (arguments[0] == "heap") {
     if (!where) return damage_heap(context);
     return context.reply.refuse(kCrash.usage, "heap is damaged from core 0 only");

@@ -78,7 +78,7 @@ def test_the_kernels_own_cpp_works_at_every_level(
 def test_an_overflow_is_reported_with_both_blocks_when_the_culprit_is_freed(full: Shell) -> None:
     culprit, victim = block(full, 64), block(full, 72)
     assert culprit < victim < culprit + 256
-    full.run(f"fill {culprit + 64:#x} {victim - culprit - 64} 0x41")
+    full.run(f"fill {culprit + 64:#x} {victim - culprit - 64 + 8} 0x41")
     assert dying_line(full, "free a1").endswith(
         f"heap damaged at {culprit + 64:#x}: a block was written past its end: "
         f"{culprit:#x} (64 bytes), into {victim:#x} (72 bytes)")
