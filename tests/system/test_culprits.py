@@ -278,6 +278,25 @@ def test_the_default_level_survives_wild_writes(own_machines: Machines, kind: st
     assert shell.json("selftest")["status"] == 0
 
 
+@pytest.mark.parametrize("kind", ["double-free", "invalid-free", "wrong-layout"])
+def test_the_default_level_names_the_block_of_a_refused_free(
+        own_machines: Machines, kind: str) -> None:
+    message, suspects = report(own_machines.boot(), f"crash {kind}")
+    assert message.startswith("delete: 0x")
+    assert len(suspects) == 1
+    assert re.match(r"culprit: 0x[0-9a-f]+ \(\d+ bytes.* allocated by kernel::", suspects[0])
+
+
+@pytest.mark.parametrize("line", [
+    "crash overflow -b 3", "crash read -a 16", "crash wrong-layout -b 0", "crash wrong-layout -a 3",
+    "crash wrong-layout -c 1", "crash wrong-layout -b x"])
+def test_bad_input_misuses_nothing(shared_full: Shell, line: str) -> None:
+    before = shared_full.result("stats")
+    document = shared_full.json(line)
+    assert (document["status"], document["error"]["kind"]) == (2, "usage")
+    assert shared_full.result("stats") == before
+
+
 def test_the_default_level_names_who_had_what_was_overwritten(own_machines: Machines) -> None:
     shell = own_machines.boot()
     message, suspects = report(shell, "crash heap; alloc 2000")

@@ -57,6 +57,8 @@ SESSION = [
     "crash undefined", "lock measure on", "cores", "stress -n 2000 -s 1", "lock", "lock measure off", "crash read -c 2", "crash read -c all",
     "workload fifo -r max", "workload uniform", "watch -n 0 -c 2 stats", "workload stop",
     "workload lifo -n 10 -c 2", "workload", "crash spin -c 3", "cores", "mode json", "stats", "board", "demo set", "crash read", "mode plain",
+    "crash undefined", "crash overflow", "crash underflow", "crash use-after-free", "lock measure on", "cores", "stress -n 2000 -s 1", "lock", "lock measure off", "crash read -c 2", "crash read -c all",
+    "crash spin -c 3", "cores", "mode json", "stats", "board", "demo set", "crash read", "mode plain",
 ]
 ENDING = {"boot", "panic", "poweroff", "reboot"}
 # What waits for a sender, and the Ctrl-C that ends that.

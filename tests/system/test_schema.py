@@ -211,3 +211,13 @@ def test_what_is_not_described_is_noticed(json_shell: Shell) -> None:
         assert not VALIDATOR.is_valid(changed), field
     assert not VALIDATOR.is_valid({**stats, "command": "nosuch"})
     assert not VALIDATOR.is_valid({**stats, "status": 1})
+
+
+def test_what_is_said_of_zones_and_of_blocks_that_are_kept_back(own_machines: Machines) -> None:
+    shell = own_machines.boot("shell.mode=json heap.hardening=full")
+    made, _ = valid_replies(shell, "alloc 64 -t page; who a1")
+    address = made["result"]["blocks"][0]["address"]
+    for line in (f"who {int(address, 16) - 1}", f"who {int(address, 16) + 70}", "free a1",
+                 f"who {address}"):
+        reply, = valid_replies(shell, line)
+        assert reply["status"] == 0
