@@ -20,7 +20,7 @@ constexpr std::array kOptions{
     OptionRecord{.letter = 'e',
                  .word = "every",
                  .value_name = "N",
-                 .help = "check as the heap is used, a round every N calls; off ends that",
+                 .help = "go on, a round every N calls; off ends it",
                  .completes = {.kind = Completes::Kind::values, .values = kEveryWords}},
 };
 constexpr std::array<std::string_view, 4> kExamples{"check", "check --every 1000",

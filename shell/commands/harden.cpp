@@ -12,7 +12,8 @@ constexpr std::array<std::string_view, 3> kLevels{alloc::hardening_name(alloc::H
                                                   alloc::hardening_name(alloc::Hardening::standard),
                                                   alloc::hardening_name(alloc::Hardening::full)};
 constexpr std::array kArguments{Completes{.kind = Completes::Kind::values, .values = kLevels}};
-constexpr std::array<std::string_view, 3> kExamples{"harden", "harden none", "harden default"};
+constexpr std::array<std::string_view, 3> kExamples{"harden", "harden none || harden",
+                                                    "harden default || harden"};
 constexpr std::array<std::string_view, 3> kRelated{"check", "allocator", "stats"};
 constexpr CommandRecord kRecord{
     .name = "harden",
