@@ -18,11 +18,11 @@ namespace heapscope::kernel {
 struct BackgroundPlan {
   std::string_view name;
   const workload::GeneratorRecord* generator = nullptr;  ///< Null for a trace.
-  std::string_view trace;                                ///< Stays where it is.
+  std::string_view trace = {};                           ///< Stays where it is.
   std::uint64_t seed = 1;                                ///< Of the generator.
   std::uint64_t limit = UINT64_MAX;                      ///< Operations in all.
-  bool verify = false;              ///< Whether blocks are filled and looked at again.
-  std::span<workload::Slot> slots;  ///< Stay the workload's until all is freed.
+  bool verify = false;                   ///< Whether blocks are filled and looked at again.
+  std::span<workload::Slot> slots = {};  ///< Stay the workload's until all is freed.
 };
 
 /// How far it is.
