@@ -33,7 +33,8 @@ std::string_view finding_text(FindingKind kind) {
 
 Damage damage_of(const Finding& finding) {
   Damage damage{.address = finding.at, .what = finding_text(finding.kind)};
-  if (finding.kind != FindingKind::zones_lost) {
+  damage.disputed = finding.kind == FindingKind::between_blocks;
+  if (finding.names_block()) {
     damage.culprit = {.address = finding.block.address, .size = finding.block.layout.size};
   }
   if (finding.other) {

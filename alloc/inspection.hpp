@@ -83,8 +83,9 @@ struct Party {
 struct Damage {
   Address address = 0;
   std::string_view what;
-  Party culprit = {};  ///< Whose pointer was used wrongly, where the allocator can tell.
-  Party victim = {};   ///< The neighbour that was reached as well.
+  Party culprit = {};     ///< Whose pointer was used wrongly, where the allocator can tell.
+  Party victim = {};      ///< The neighbour that was reached as well.
+  bool disputed = false;  ///< The two may be the other way round: the bytes do not tell.
 };
 
 }  // namespace heapscope::alloc

@@ -3,7 +3,6 @@
 
 #include <array>
 
-#include "shell/argument_values.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -51,33 +50,6 @@ CallersText::CallersText(const Platform& platform, alloc::CallPath path) {
     format(text_, "{}{}", i == 0 ? "" : " < ", caller.view());
   }
   if (text_.view().empty()) text_.write("unknown");
-}
-
-void describe_block(TextSink& out, Environment& environment, alloc::Address address) {
-  format(out, "{:#x}", address);
-  const auto origin = origin_of(environment.heap, address);
-  const auto handle = environment.handles.find_address(origin ? origin->address : address);
-  std::string_view before = " (";
-  if (origin) {
-    if (origin->address != address) {
-      format(out, "{}{} behind {:#x}", before, address - origin->address, origin->address);
-      before = ", ";
-    }
-    format(out, "{}{} bytes", before, origin->layout.size);
-    before = ", ";
-  }
-  if (handle) {
-    format(out, "{}{}", before, HandleName(handle->id).view());
-    if (!handle->tag.empty()) format(out, " '{}'", handle->tag);
-    before = ", ";
-  }
-  if (before == ", ") out.write(")");
-  if (!origin) return;
-  const CallersText allocated(environment.platform, origin->allocated.path);
-  format(out, ": allocated by {}", allocated.view());
-  if (origin->live) return;
-  const CallersText freed(environment.platform, origin->freed.path);
-  format(out, ", freed by {}", freed.view());
 }
 
 }  // namespace heapscope::shell

@@ -25,8 +25,4 @@ class CallersText {
   FixedText<200> text_;
 };
 
-/// Writes all that is known of a block: "0x1000 (64 bytes, a3 'page'): allocated by …, freed
-/// by …"; what is not known is left out.
-void describe_block(TextSink& out, Environment& environment, alloc::Address address);
-
 }  // namespace heapscope::shell

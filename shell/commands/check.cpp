@@ -120,9 +120,11 @@ void show_parties(Context& context, const HeapCheck& check) {
   alloc::Heap& heap = context.environment.heap;
   context.reply.begin_list("blocks", {});
   if (damage.culprit.address != 0) {
-    show_party(context, "culprit", damage.culprit, origin_of(heap, damage.culprit.address));
+    show_party(context, damage.disputed ? "suspect" : "culprit", damage.culprit,
+               origin_of(heap, damage.culprit.address));
     if (damage.victim.address != 0) {
-      show_party(context, "victim", damage.victim, origin_of(heap, damage.victim.address));
+      show_party(context, damage.disputed ? "suspect" : "victim", damage.victim,
+                 origin_of(heap, damage.victim.address));
     }
   } else {
     if (check.before) show_live(context, "before", *check.before);

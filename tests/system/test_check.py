@@ -70,12 +70,24 @@ def test_full_hardening_names_both_and_does_not_panic(own_machines: Machines) ->
     shell = own_machines.boot("shell.mode=json heap.size=1M heap.hardening=full")
     culprit, victim = (int(block["address"], 16)
                        for block in shell.result("alloc 64 -n 2")["blocks"])
-    shell.run(f"fill {culprit + 64:#x} {victim - culprit - 64} 0x41")
+    shell.run(f"fill {culprit + 64:#x} 20 0x41")
     error = failure(shell, "check")
     assert error["message"] == (
         f"heap damaged at {culprit + 64:#x}: a block was written past its end")
     assert [(block["role"], block["id"]) for block in error["blocks"]] == [
-        ("culprit", "a1"), ("victim", "a2")]
+        ("culprit", "a1")]
+
+
+def test_full_hardening_does_not_name_one_of_two_by_chance(own_machines: Machines) -> None:
+    shell = own_machines.boot("shell.mode=json heap.size=1M heap.hardening=full")
+    lower, upper = (int(block["address"], 16)
+                    for block in shell.result("alloc 64 -n 2")["blocks"])
+    shell.run(f"fill {lower + 64:#x} {upper - lower - 64} 0x41")
+    error = failure(shell, "check")
+    assert error["message"] == (
+        f"heap damaged at {lower + 64:#x}: what lies between two blocks was overwritten")
+    assert [(block["role"], block["id"]) for block in error["blocks"]] == [
+        ("suspect", "a1"), ("suspect", "a2")]
 
 
 def test_it_fits_in_a_terminal_and_in_a_line(own_machines: Machines) -> None:
