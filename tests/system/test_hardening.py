@@ -132,4 +132,5 @@ def test_a_level_that_is_not_there_is_refused(own_machines: Machines) -> None:
     assert shell.run("harden paranoid").status == 2
     assert max(map(len, shell.ok("harden"))) < 80
     line, = shell.ok("harden --one-line")
-    assert line.startswith("hardening=default allocator=first-fit live_blocks=0 levels=[none:")
+    assert line.startswith("hardening=default allocator=first-fit live_blocks=0 "
+                           "levels(level:change:possible:obstacle)=[none:")

@@ -19,7 +19,7 @@ MAP = KERNEL.with_suffix(".map")
 EXCLUSIVE = re.compile(r"ld(a)?x[rp]|st(l)?x[rp]|cas|swp|ld(add|clr|eor|set|[us]m(ax|in))")
 # Registers of 16 bytes are copied at whatever alignment the data has.
 VECTOR_REGISTER = re.compile(r"(?<![\w.<])[qdvshb][0-9]{1,2}(\.\w+)?(\[\d+\])?(?=[,} ]|$)")
-# dc zva and the like fault on memory that is not cacheable.
+# dc zva and the like fault on memory that is not cacheable, as all is before the MMU is on.
 CACHE_ZEROING = re.compile(r"^zva")
 
 # What may come from archives that were not built for this kernel: the balancing of
@@ -296,8 +296,18 @@ def test_floating_point_calls_nothing_that_is_come_back_to(
         assert recoverably not in code.reached(each.start, panic)
 
 
-def test_no_cache_zeroing(instructions: list[Instruction]) -> None:
-    assert [each for each in instructions if each[1] == "dc" and CACHE_ZEROING.match(each[2])] == []
+def is_cache_zeroing(instruction: Instruction) -> bool:
+    return instruction[1] == "dc" and CACHE_ZEROING.match(instruction[2]) is not None
+
+
+def test_only_memset_zeroes_by_cache_lines_and_asks_before(functions: Functions) -> None:
+    zeroing = {title: body for title, body in functions.items()
+               if any(is_cache_zeroing(each) for each in body)}
+    assert [title.split(" ", 1)[1] for title in zeroing] == ["<memset>"]
+    body, = zeroing.values()
+    first = min(i for i, each in enumerate(body) if is_cache_zeroing(each))
+    asked = {each[2].split()[-1] for each in body[:first] if each[1] == "mrs"}
+    assert {"dczid_el0", "sctlr_el1"} <= asked
 
 
 def test_every_offset_is_a_multiple_of_the_access(
