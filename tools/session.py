@@ -4,6 +4,7 @@ A framed command `@TAG line` is answered by `@TAG BEGIN`, the reply's lines and
 `@TAG END status=N`, in every mode; what is echoed before BEGIN does not count.
 """
 
+import itertools
 import re
 import select
 import socket
@@ -13,7 +14,7 @@ from typing import Callable
 
 PROMPT = b"heapscope> "
 
-_READY_TAG = b"h0"
+_READY_TAGS = "h{}"
 _FIRST_PAUSE = 0.1
 _AFTER_STOP_SECONDS = 1.0
 _STOPPED = re.compile(rb"(panic|fatal):")
@@ -128,15 +129,17 @@ class Session:
         """Repeats a framed no-op until it is answered.
 
         There is no prompt in json mode, and a UART that is set up empties its
-        queue, so what is typed before that may be lost.
+        queue, so what is typed before that may be lost. Only an answer to what was typed
+        last counts: whatever comes late of the others comes before it.
         """
         deadline = time.monotonic() + self._timeout
         pause = _FIRST_PAUSE
-        while True:
-            self.send(b"@" + _READY_TAG + b" #\r")
+        for attempt in itertools.count():
+            tag = _READY_TAGS.format(attempt).encode()
+            self.send(b"@" + tag + b" #\r")
             try:
-                self._skip_to(_READY_TAG + b" BEGIN", pause)
-                self._finish(_READY_TAG, lambda line: None)
+                self._skip_to(tag + b" BEGIN", pause)
+                self._finish(tag, lambda line: None)
                 return
             except Silence:
                 left = deadline - time.monotonic()
