@@ -51,7 +51,8 @@ def test_after_a_panic_the_damage_is_named(own_machines: Machines, tmp_path: Pat
     assert answers.errors[0] == f"heap damaged at {match[1]}: a free run's next link is wrong"
     assert [f"{int(match[1], 16):#010x}", "free"] in [line.split()[:3:2] for line in answers[2]]
     # The map is whole: only links were overwritten.
-    assert answers[3][0].startswith("note: core 0 ") and len(answers[3]) == 21
+    # Of the lock, which the core that panicked passes by, nobody may be the holder now.
+    assert re.match("note: (core 0|a core is taking) ", answers[3][0]) and len(answers[3]) == 21
     assert "?" not in "".join(answers[3][4:-1])
     assert answers[4][2].split() == ["state", "free"]
     assert_told(answers, errors=len(answers.errors))

@@ -9,6 +9,7 @@ from typing import Callable, Iterator
 import gdb
 
 from . import names, picture
+from .full_heap import Block, FullHeap
 from .heap import FREE, LIVE, METADATA, Damage, Extent, Reader, check_all, extents
 from .image import is_loaded
 from .kernel_shell import KernelShell, kernel_shell
@@ -235,10 +236,10 @@ def run_who(text: str) -> None:
     say(picture.field("start", picture.address_text(extent.start)))
     say(picture.field("size", picture.bytes_text(extent.size)))
     say(picture.field("offset", picture.bytes_text(address - extent.start)))
-    for name, value in zip(("id", "tag"), about.id_and_tag(extent)):
-        say(picture.field(name, value))
+    block = reader.guarded_block(address) if isinstance(reader, FullHeap) else None
+    _say_holder(about, address, extent, block)
     if extent.state != METADATA:
-        _say_history(about, address, extent)
+        _say_history(about, address, extent, block)
     neighbours = [reader.extent_at(at) for at in (extent.start - 1, extent.end)
                   if reader.start <= at < reader.end]
     say("neighbours:")
@@ -267,12 +268,27 @@ def _say_outside(address: int) -> None:
         say_field("symbol", name)
 
 
-def _say_history(about: Subject, address: int, extent: Extent) -> None:
+def _say_holder(about: Subject, address: int, extent: Extent, block: Block | None) -> None:
+    """The handle of what is there, and where in a block with zones the address is."""
+    named = extent
+    if block is not None:
+        named = Extent(block.address, block.size, FREE if block.freed else LIVE)
+    for name, value in zip(("id", "tag"), about.id_and_tag(named)):
+        say(picture.field(name, value))
+    if block is None:
+        return
+    behind = "block" if address < block.end else "zone behind"
+    say(picture.field("part", "zone before" if address < block.address else behind))
+    say(picture.field("kept", "yes" if block.freed else "no"))
+
+
+def _say_history(about: Subject, address: int, extent: Extent, block: Block | None) -> None:
     origins = about.target.origins
     if origins is None:
         return
-    live = extent.state == LIVE
-    origin = origins.last_in(extent.start if live else address)
+    live = extent.state == LIVE if block is None else not block.freed
+    start = extent.start if block is None else block.address
+    origin = origins.last_in(start if live or block is not None else address)
     # A live block has not the origin of one that lay there before it.
     if origin is None or (live and not origin.live):
         say(picture.field("origin", "not recorded, or not any more" if origins.recording else

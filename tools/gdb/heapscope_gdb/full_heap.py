@@ -127,6 +127,10 @@ class FullHeap:
         into = f", into {_named(behind)}" if behind else ""
         return Damage(at, f"a block was written past its end: {_named(block)}{into}")
 
+    def guarded_block(self, address: int) -> Block | None:
+        """The block whose memory, zones and all, holds the address."""
+        return self._neighbour_at(address)
+
     def _neighbour_at(self, address: int) -> Block | None:
         if not self.start <= address < self.end:
             return None

@@ -10,6 +10,7 @@ _SYMBOL = re.compile(r"(.*?)(?: \+ (\d+))? in section .*", re.DOTALL)
 # As kernel/call_path.hpp has them; the compiler leaves them out of the debug information.
 _CALLERS = 3
 _CALLER_BITS = 21
+_SHELL = "shell::Shell::"
 
 
 def _kernels_short_name():  # type: ignore[no-untyped-def]
@@ -41,4 +42,7 @@ def callers(path: int, packed: bool) -> str:
     addresses = [path >> i * _CALLER_BITS & (1 << _CALLER_BITS) - 1 for i in range(_CALLERS)]
     known = addresses[:addresses.index(0)] if 0 in addresses else addresses
     # A return address is that of the instruction behind the call.
-    return " < ".join(place(each - 4) for each in known) or "unknown"
+    found = [place(each - 4) for each in known]
+    # As shell/block_origin.cpp: the shell calls every command.
+    shell = next((i for i, each in enumerate(found) if i and each.startswith(_SHELL)), None)
+    return " < ".join(found[:shell]) or "unknown"
