@@ -164,7 +164,7 @@ TEST_F(CheckFull, NamesBothPartiesWithoutAPanic) {
   const std::uint64_t first = block("alloc 64 -t culprit");
   const std::uint64_t second = block("alloc 72 -t victim");
   ASSERT_LT(first, second);
-  overwrite(first + 64, second - first - 64);
+  overwrite(first + 64, second - first - 64 + 8);
   const JsonReply reply = failure("check");
   EXPECT_EQ(reply.message(),
             "heap damaged at " + hex(first + 64) + ": a block was written past its end");
