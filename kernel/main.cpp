@@ -240,10 +240,12 @@ class Machine final : public shell::Platform {
     return fault;
   }
   bool has_notice() override {
-    return serial().losses() != told_losses_ || workload_core().has_notice();
+    WorkloadCore* const workload = workload_core_if_any();
+    return serial().losses() != told_losses_ || (workload != nullptr && workload->has_notice());
   }
   void take_notice(TextSink& out) override {
-    if (workload_core().has_notice()) return workload_core().take_notice(out);
+    WorkloadCore* const workload = workload_core_if_any();
+    if (workload != nullptr && workload->has_notice()) return workload->take_notice(out);
     const std::uint64_t losses = serial().losses();
     format(out, "input was lost, {} times; uart tells more", losses - told_losses_);
     told_losses_ = losses;

@@ -34,7 +34,7 @@ std::uint32_t doze_for(std::uint64_t ticks) {
 
 WorkloadCore& workload_core() {
   if (!the_workload) [[unlikely]]
-    the_workload.emplace();
+    detail::asked_for = &the_workload.emplace();
   return *the_workload;
 }
 
@@ -125,12 +125,6 @@ std::string_view WorkloadCore::reason() {
 std::uint64_t WorkloadCore::microseconds() {
   const std::uint64_t end = state() == WorkloadState::running ? read_counter() : ended_;
   return ticks_in(end - began_, 1'000'000);
-}
-
-bool WorkloadCore::has_notice() {
-  if (told_) return false;
-  settle();
-  return state_ != WorkloadState::running;
 }
 
 void WorkloadCore::take_notice(TextSink& out) {

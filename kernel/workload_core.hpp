@@ -58,7 +58,7 @@ class WorkloadCore final : public shell::HeapTenant {
   [[nodiscard]] std::uint64_t microseconds();
 
   /// Whether it ended by itself, and nobody was told.
-  [[nodiscard]] bool has_notice();
+  [[nodiscard]] bool has_notice() { return !told_ && state() != WorkloadState::running; }
   /// Writes one line about it, without its end.
   void take_notice(TextSink& out);
   /// Somebody is told in another way.
@@ -83,5 +83,12 @@ class WorkloadCore final : public shell::HeapTenant {
 
 /// The one there is.
 [[nodiscard]] WorkloadCore& workload_core();
+namespace detail {
+/// Set by workload_core().
+inline constinit WorkloadCore* asked_for = nullptr;
+}  // namespace detail
+
+/// The same, or null as long as nobody has asked for it: for who asks often.
+[[nodiscard]] inline WorkloadCore* workload_core_if_any() { return detail::asked_for; }
 
 }  // namespace heapscope::kernel
