@@ -4,9 +4,9 @@ all cores work, in a panic, and how long it keeps others from the heap.
 
 import pytest
 
-from harness import KERNEL, Json, Machines, Shell
+from harness import Json, Machines, Shell
+from million import MILLION, boot_with_a_million_blocks, held
 
-MILLION = 1_000_000
 MOST_INSTRUCTIONS_OF_A_HOLD = 3_000
 
 
@@ -160,19 +160,8 @@ def test_in_a_panic_it_takes_no_lock(own_machines: Machines) -> None:
     assert any(line.startswith("before ") and "id=a1 tag=page" in line for line in reply.lines)
 
 
-def held(shell: Shell, line: str) -> int:
-    """The longest hold of the heap's lock by that line, in instructions."""
-    return [reply for reply in shell.replies(f"{line}; holds")][-1]["result"]["longest"]
-
-
 def test_a_million_blocks(own_machines: Machines) -> None:
-    shell = own_machines.boot("shell.mode=json", kernel=KERNEL.with_name("holds8.img"),
-                              counts_instructions=True)
-    shell.send(f"alloc 200 -n {MILLION}\r".encode())
-    shell.read_until(b'"blocks":[{')
-    shell.send(b"\x03")
-    shell.expect(rb"\}\r\n")
-    shell.result("holds")
+    shell = boot_with_a_million_blocks(own_machines)
     checked, longest = shell.replies("check; holds")
     assert checked["result"]["live_blocks"] == MILLION
     assert checked["result"]["sound"] is True

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness import KERNEL, Json, Machines, Shell
+from million import MILLION, boot_with_a_million_blocks, held
 
 
 MOST_MORE_INSTRUCTIONS = 60
-MILLION = 1_000_000
 MOST_INSTRUCTIONS_OF_STATS = 20_000
 MOST_INSTRUCTIONS_OF_A_HOLD = 3_000
 
@@ -122,19 +122,8 @@ def test_recording_costs_no_more_than_it_may(own_machines: Machines) -> None:
                 assert 10_000 < mean <= MOST_MORE_INSTRUCTIONS * 1000
 
 
-def held(shell: Shell, line: str) -> int:
-    """The longest hold of the heap's lock by that line, in instructions."""
-    return [reply for reply in shell.replies(f"{line}; holds")][-1]["result"]["longest"]
-
-
 def test_a_million_blocks(own_machines: Machines) -> None:
-    shell = own_machines.boot("shell.mode=json", kernel=KERNEL.with_name("holds8.img"),
-                              counts_instructions=True)
-    shell.send(f"alloc 200 -n {MILLION}\r".encode())
-    shell.read_until(b'"blocks":[{')
-    shell.send(b"\x03")
-    shell.expect(rb"\}\r\n")
-    shell.result("holds")
+    shell = boot_with_a_million_blocks(own_machines)
     figures, found = shell.replies("stats; holds")
     assert figures["result"]["live_blocks"] == MILLION
     print(found)
