@@ -14,6 +14,7 @@
 #include "alloc/bin_allocator.hpp"
 #include "alloc/bump_allocator.hpp"
 #include "alloc/locked_heap.hpp"
+#include "tests/unit/support/forwarding_heap.hpp"
 
 namespace heapscope::kernel {
 namespace {
@@ -40,65 +41,12 @@ class Memory {
 };
 
 /// A heap that does one thing wrong, every so many calls.
-class UnsoundHeap : public alloc::Heap {
+class UnsoundHeap : public test::ForwardingHeap {
  public:
-  explicit UnsoundHeap(alloc::Heap& heap) : heap_(heap) {}
-  virtual ~UnsoundHeap() = default;
-
-  Result<Address, HeapError> allocate(Layout layout) override { return heap_.allocate(layout); }
-  Result<void, HeapError> deallocate(Address address, Layout layout) override {
-    return heap_.deallocate(address, layout);
-  }
-  Result<void, HeapError> deallocate_unsized(Address address) override {
-    return heap_.deallocate_unsized(address);
-  }
-  Result<Address, HeapError> reallocate(Address address, Layout layout, std::size_t size) override {
-    return heap_.reallocate(address, layout, size);
-  }
-  std::size_t usable_size(Layout layout) const override { return heap_.usable_size(layout); }
-  std::string_view allocator_name() const override { return heap_.allocator_name(); }
-  alloc::Hardening hardening() const override { return heap_.hardening(); }
-  void set_hardening(alloc::Hardening wanted) override { heap_.set_hardening(wanted); }
-  bool harden_in_place(alloc::Hardening wanted) override { return heap_.harden_in_place(wanted); }
-  alloc::HardeningChange hardening_change(alloc::Hardening wanted) const override {
-    return heap_.hardening_change(wanted);
-  }
-  alloc::Stats stats() const override { return heap_.stats(); }
-  std::size_t bins(std::size_t first, std::span<alloc::BinStats> out) const override {
-    return heap_.bins(first, out);
-  }
-  Result<alloc::Extent, HeapError> owner(Address address) const override {
-    return heap_.owner(address);
-  }
-  alloc::WalkStep walk(Address from, std::span<alloc::Extent> out) const override {
-    return heap_.walk(from, out);
-  }
-  alloc::CheckStep check_some(Address from, std::size_t extents) const override {
-    return heap_.check_some(from, extents);
-  }
-  std::uint32_t alarms() const override { return heap_.alarms(); }
-  std::optional<alloc::Finding> find_misuse(Address& from, std::size_t extents) const override {
-    return heap_.find_misuse(from, extents);
-  }
-  std::optional<alloc::GuardedBlock> guarded_block(Address address) const override {
-    return heap_.guarded_block(address);
-  }
-  std::span<const std::string_view> allocator_names() const override {
-    return heap_.allocator_names();
-  }
-  bool can_reset(std::string_view allocator, Range range) const override {
-    return heap_.can_reset(allocator, range);
-  }
-  Result<void, HeapError> reset(std::string_view allocator, Range range) override {
-    return heap_.reset(allocator, range);
-  }
+  using ForwardingHeap::ForwardingHeap;
 
  protected:
-  void visit_instruments(void (*visit)(void*, alloc::Instruments&), void* context) override {
-    heap_.with_instruments([&](alloc::Instruments& all) { visit(context, all); });
-  }
   bool now() { return ++calls_ % 100 == 0; }
-  alloc::Heap& heap_;
 
  private:
   int calls_ = 0;
