@@ -10,37 +10,36 @@ namespace {
 
 constexpr char kUnnamed = '#';
 
-/// Where a block stands in the order in which blocks were made.
-std::uint64_t sequence_of(const Handle& handle) { return handle.id; }
-
 constexpr bool is_block(alloc::ExtentState state) {
   return state == alloc::ExtentState::live || state == alloc::ExtentState::used;
 }
 
 }  // namespace
 
-void BlockGroups::begin(const HandleTable& handles) {
+void BlockGroups::begin(const AgeScale& scale) {
   counts_ = {};
-  const auto oldest = handles.oldest();
-  oldest_ = oldest ? sequence_of(*oldest) : 0;
-  ages_ = std::max<std::uint64_t>(handles.next_id() - oldest_, 1);
+  scale_ = scale;
 }
 
-std::uint8_t BlockGroups::group_of(const Handle& handle) {
+std::uint8_t BlockGroups::group_of(const PicturedBlock& block) {
   if (by_ == GroupBy::age) {
-    const std::uint64_t age = std::min(sequence_of(handle) - oldest_, ages_ - 1);
-    return static_cast<std::uint8_t>(1 + age * kAges / ages_);
+    if (block.place == 0) return 0;
+    // Blocks may have come and gone since the scale was made.
+    const std::uint64_t ages = std::max<std::uint64_t>(scale_.next - scale_.oldest, 1);
+    const std::uint64_t place = std::clamp(block.place, scale_.oldest, scale_.oldest + ages - 1);
+    return static_cast<std::uint8_t>(1 + (place - scale_.oldest) * kAges / ages);
   }
-  if (by_ != GroupBy::tag || handle.tag.empty()) return 0;
-  const auto* const known = std::ranges::find(tags_, handle.tag);
+  if (by_ != GroupBy::tag || !block.handle || block.handle->tag.empty()) return 0;
+  const std::string_view tag = block.handle->tag;
+  const auto* const known = std::ranges::find(tags_, tag);
   const auto index = static_cast<std::size_t>(known - tags_.begin());
-  if (known == tags_.end() && !tags_.push_back(handle.tag)) return kOther;
+  if (known == tags_.end() && !tags_.push_back(tag)) return kOther;
   return static_cast<std::uint8_t>(1 + index);
 }
 
 std::uint8_t BlockGroups::add(const PicturedBlock& block) {
   if (!is_block(block.extent.state)) return 0;
-  const std::uint8_t group = block.handle ? group_of(*block.handle) : std::uint8_t{0};
+  const std::uint8_t group = group_of(block);
   Count& count = counts_[group];
   if (block.extent.state == alloc::ExtentState::live) ++count.blocks;
   count.bytes += block.extent.size;

@@ -34,6 +34,14 @@ struct PicturedBlock {
   bool begins = true;  ///< The extent's first byte is in the picture.
   bool ends = true;    ///< Its last one is.
   std::optional<Handle> handle = std::nullopt;
+  std::uint64_t place = 0;  ///< In the order of which an AgeScale is; 0 where it is not known.
+};
+
+/// From when to when blocks were allocated, in an order that begins at 1: that of the
+/// heap's calls, or that of the handles.
+struct AgeScale {
+  std::uint64_t oldest = 1;  ///< Of the live blocks.
+  std::uint64_t next = 1;    ///< Of a block that would come now.
 };
 
 /// Sorts blocks into groups, and counts what is in each. Group 0 is what has no tag, or
@@ -57,7 +65,7 @@ class BlockGroups {
   explicit BlockGroups(GroupBy by) : by_(by) {}
 
   /// Begins to count anew. Tags keep the groups that they have.
-  void begin(const HandleTable& handles);
+  void begin(const AgeScale& scale);
   /// Counts a block and returns its group; 0, uncounted, for what is no block.
   [[nodiscard]] std::uint8_t add(const PicturedBlock& block);
 
@@ -68,13 +76,12 @@ class BlockGroups {
   [[nodiscard]] const Count& count(std::uint8_t group) const { return counts_[group]; }
 
  private:
-  [[nodiscard]] std::uint8_t group_of(const Handle& handle);
+  [[nodiscard]] std::uint8_t group_of(const PicturedBlock& block);
 
   GroupBy by_;
   StaticVector<std::string_view, kTags> tags_;
   std::array<Count, kCount> counts_{};
-  std::uint64_t oldest_ = 0;
-  std::uint64_t ages_ = 1;  // From the oldest block's to the next one's.
+  AgeScale scale_;
 };
 
 /// Makes cells of blocks that come in address order and without gaps, and keeps neither.

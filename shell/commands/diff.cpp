@@ -6,6 +6,7 @@
 #include "shell/block_fields.hpp"
 #include "shell/block_origin.hpp"
 #include "shell/marks.hpp"
+#include "shell/origin_walker.hpp"
 
 namespace heapscope::shell {
 namespace {
@@ -102,21 +103,11 @@ struct Period {
 /// Gives `take` every origin of the period; false on Ctrl-C.
 template <class Take>
 bool for_each_origin(Context& context, const Period& period, Take take) {
-  std::array<alloc::Origin, 16> read;
-  for (std::size_t next = 1;;) {
-    if (context.interrupted()) return false;
-    bool over = false;
-    const std::size_t count =
-        context.environment.heap.with_instruments([&](const alloc::Instruments& all) {
-          const std::size_t found = all.origins().read(next, read);
-          over = next > all.origins().capacity();
-          return found;
-        });
-    for (const alloc::Origin& each : std::span(read).first(count)) {
-      if (period.has(each)) take(each);
-    }
-    if (over) return true;
+  OriginWalker walker(context);
+  while (const auto origin = walker.next()) {
+    if (period.has(*origin)) take(*origin);
   }
+  return !walker.stopped();
 }
 
 std::string_view tag_of(const Environment& environment, const alloc::Origin& origin) {

@@ -12,6 +12,7 @@
 #include "shell/heap_walker.hpp"
 #include "shell/memory_regions.hpp"
 #include "shell/number.hpp"
+#include "shell/origin_walker.hpp"
 #include "shell/shell.hpp"
 
 namespace heapscope::shell {
@@ -113,8 +114,51 @@ struct Plan {
   bool to_scale = false;
 };
 
+/// Where blocks stand in time: by the calls that the heap has recorded, else by their
+/// handles.
+class Ages {
+ public:
+  explicit Ages(Context& context) : context_(context) {
+    recorded_ =
+        heap().with_instruments([](const alloc::Instruments& all) { return all.recording(); });
+    scale_ = recorded_ ? scale_of_calls() : scale_of_handles();
+  }
+  [[nodiscard]] const AgeScale& scale() const { return scale_; }
+  [[nodiscard]] std::uint64_t place_of(alloc::Address start, const std::optional<Handle>& handle) {
+    if (!recorded_) return handle ? handle->id : 0;
+    return heap().with_instruments([&](const alloc::Instruments& all) {
+      const auto origin = all.origins().find(start);
+      return origin ? origin->sequence : 0;
+    });
+  }
+
+ private:
+  [[nodiscard]] alloc::Heap& heap() { return context_.environment.heap; }
+  [[nodiscard]] AgeScale scale_of_handles() const {
+    const HandleTable& handles = context_.environment.handles;
+    const auto oldest = handles.oldest();
+    return {.oldest = oldest ? oldest->id : 1, .next = handles.next_id()};
+  }
+  [[nodiscard]] AgeScale scale_of_calls() {
+    AgeScale scale;
+    scale.next =
+        heap().with_instruments([](const alloc::Instruments& all) { return all.sequence(); }) + 1;
+    scale.oldest = scale.next;
+    OriginWalker walker(context_);
+    while (const auto origin = walker.next()) {
+      if (origin->live) scale.oldest = std::min(scale.oldest, origin->sequence);
+    }
+    return scale;
+  }
+
+  Context& context_;
+  bool recorded_ = false;
+  AgeScale scale_;
+};
+
 /// An extent that was cut to the range, with what is known of the whole.
-PicturedBlock pictured(Context& context, const alloc::Extent& extent, Range range) {
+PicturedBlock pictured(Context& context, const alloc::Extent& extent, Range range,
+                       Ages* ages = nullptr) {
   PicturedBlock block{.extent = extent, .begins = true, .ends = true, .handle = std::nullopt};
   alloc::Address start = extent.start;
   if (extent.start == range.start || extent.end() == range.end) {
@@ -127,6 +171,7 @@ PicturedBlock pictured(Context& context, const alloc::Extent& extent, Range rang
   }
   if (extent.state == alloc::ExtentState::live) {
     block.handle = context.environment.handles.find_address(start);
+    if (ages != nullptr) block.place = ages->place_of(start, block.handle);
   }
   return block;
 }
@@ -149,12 +194,15 @@ struct Drawn {
 };
 
 Drawn paint(Context& context, const Plan& plan, BlockGroups& groups, CellSink& sink) {
-  groups.begin(context.environment.handles);
+  std::optional<Ages> ages;
+  if (plan.by == GroupBy::age) ages.emplace(context);
+  groups.begin(ages ? ages->scale() : AgeScale{});
   HeapWalker walker(context, plan.range);
   CellPainter painter(sink, plan.range, plan.grid.cell_bytes, groups, plan.to_scale);
   const bool handles = plan.to_scale || plan.by != GroupBy::fullness;
   const alloc::Address end = for_each_extent(walker, plan.range, [&](const alloc::Extent& extent) {
-    painter.add(handles ? pictured(context, extent, plan.range) : PicturedBlock{.extent = extent});
+    painter.add(handles ? pictured(context, extent, plan.range, ages ? &*ages : nullptr)
+                        : PicturedBlock{.extent = extent});
     return true;
   });
   if (end < plan.range.end && !walker.stopped()) painter.give_up();

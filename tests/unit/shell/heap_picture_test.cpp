@@ -174,6 +174,32 @@ TEST(HeapmapGroups, ByAgeGoFromTheOldestHandleToTheNewest) {
   EXPECT_TRUE(picture.contains('1') && picture.contains('8'));
 }
 
+TEST(HeapmapGroups, ByAgeAreOfTheHeapsCallsWhereTheseAreRecorded) {
+  PictureRig rig;
+  alloc::record_origins(rig.heap, true);
+  // Of somebody who gives no handles; the first half is gone when we look.
+  std::vector<alloc::Address> blocks;
+  for (int i = 0; i < 160; ++i) blocks.push_back(*rig.heap.allocate({.size = 64}));
+  for (int i = 0; i < 80; ++i) {
+    ASSERT_TRUE(rig.heap.deallocate(blocks[static_cast<std::size_t>(i)], {.size = 64}));
+  }
+  const JsonReply reply = rig.json("heapmap -k age");
+  std::uint64_t in_groups = 0;
+  for (const Json& each : reply.result["legend"].items()) {
+    EXPECT_TRUE(each["first"].is_null());
+    EXPECT_GT(each["group"].number(), 0U);
+    in_groups += each["blocks"].number();
+  }
+  EXPECT_EQ(in_groups, 80U);
+  // 160 calls since the oldest one that lives, the frees among them: none is of the last half.
+  EXPECT_EQ(reply.result["legend"].size(), 4U);
+  EXPECT_EQ(reply.result["legend"][0]["blocks"].number(), 20U);
+  rig.run("alloc 64");
+  const Json newest = rig.json("heapmap -k age").result["legend"].items().back();
+  EXPECT_EQ(newest["group"].number(), 8U);
+  EXPECT_EQ(newest["first"].text(), "a1");
+}
+
 TEST(HeapmapGroups, OfAHeapWithoutRecordsAreNone) {
   PictureRig rig("bump");
   rig.run("alloc 64 -t tag");
